@@ -1,0 +1,31 @@
+# Debian 12 packages. Each is found once, here; rooms name the target in their DEPENDS.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Protobuf REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+add_library(re2::re2 ALIAS PkgConfig::re2)  # The name under which Debian's gRPC looks for it.
+
+if(MESG_WITH_GRPC)
+  find_package(gRPC CONFIG REQUIRED)
+  pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
+  find_package(CURL REQUIRED)
+  find_package(Boost 1.74 REQUIRED)
+  pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive)
+  pkg_check_modules(git2 REQUIRED IMPORTED_TARGET libgit2)
+endif()
+find_path(MESG_VALIJSON_INCLUDE valijson/validator.hpp REQUIRED)
+add_library(valijson INTERFACE)
+target_include_directories(valijson SYSTEM INTERFACE ${MESG_VALIJSON_INCLUDE})
+
+# CLI11 is header-only; its one user is src/cli.
+find_path(MESG_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+add_library(cli11 INTERFACE)
+target_include_directories(cli11 SYSTEM INTERFACE ${MESG_CLI11_INCLUDE})

@@ -1,0 +1,185 @@
+#include "base/encoding.h"
+
+#include <simdjson.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+namespace mesg {
+namespace {
+
+constexpr std::string_view kAlphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+void InitSodium() {
+  static const int ready = sodium_init();
+  MESG_CHECK(ready >= 0, "libsodium could not be initialised");
+}
+
+}  // namespace
+
+std::string ToBase58(std::string_view bytes) {
+  std::size_t zeros = 0;
+  while (zeros < bytes.size() && bytes[zeros] == 0) ++zeros;
+  // The number in 32-bit limbs, most significant first.
+  std::vector<std::uint32_t> limbs((bytes.size() + 3) / 4, 0);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t from_end = bytes.size() - 1 - i;
+    limbs[limbs.size() - 1 - from_end / 4] |= static_cast<std::uint32_t>(Bytes(bytes)[i])
+                                              << (8 * (from_end % 4));
+  }
+  std::string reversed;
+  std::size_t first = 0;
+  while (first < limbs.size()) {
+    if (limbs[first] == 0) {
+      ++first;
+      continue;
+    }
+    // Divide by 58^5, which fits 32 bits, so that each pass yields five digits.
+    constexpr std::uint32_t kFiveDigits = 656356768;
+    std::uint64_t remainder = 0;
+    for (std::size_t i = first; i < limbs.size(); ++i) {
+      const std::uint64_t value = (remainder << 32) | limbs[i];
+      limbs[i] = static_cast<std::uint32_t>(value / kFiveDigits);
+      remainder = value % kFiveDigits;
+    }
+    for (int digit = 0; digit < 5; ++digit) {
+      reversed += kAlphabet[remainder % 58];
+      remainder /= 58;
+    }
+  }
+  while (!reversed.empty() && reversed.back() == kAlphabet[0]) reversed.pop_back();
+  reversed.append(zeros, kAlphabet[0]);
+  std::reverse(reversed.begin(), reversed.end());
+  return reversed;
+}
+
+Result<std::string> FromBase58(std::string_view text) {
+  constexpr std::size_t kLongest = 512;
+  if (text.size() > kLongest) return InvalidArgument("base58 text is longer than {} characters", kLongest);
+  std::size_t zeros = 0;
+  while (zeros < text.size() && text[zeros] == kAlphabet[0]) ++zeros;
+  std::vector<unsigned char> reversed;
+  for (const char c : text.substr(zeros)) {
+    const std::size_t digit = kAlphabet.find(c);
+    if (digit == std::string_view::npos) return InvalidArgument("'{}' is not a base58 character", c);
+    std::uint32_t carry = static_cast<std::uint32_t>(digit);
+    for (unsigned char& byte : reversed) {
+      carry += 58U * byte;
+      byte = static_cast<unsigned char>(carry & 0xff);
+      carry >>= 8;
+    }
+    if (carry != 0) reversed.push_back(static_cast<unsigned char>(carry));
+  }
+  std::string bytes(zeros, '\0');
+  bytes.append(reversed.rbegin(), reversed.rend());
+  return bytes;
+}
+
+std::string ToHex(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string Sha256(std::string_view bytes) {
+  std::string hash(crypto_hash_sha256_BYTES, '\0');
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(hash.data()), Bytes(bytes), bytes.size());
+  return hash;
+}
+
+std::string KeyedTag(std::string_view key, std::string_view bytes) {
+  std::string tag(crypto_generichash_BYTES_MIN, '\0');
+  crypto_generichash(reinterpret_cast<unsigned char*>(tag.data()), tag.size(), Bytes(bytes), bytes.size(),
+                     Bytes(key), key.size());
+  return tag;
+}
+
+std::string RandomBytes(std::size_t count) {
+  InitSodium();
+  std::string bytes(count, '\0');
+  randombytes_buf(bytes.data(), count);
+  return bytes;
+}
+
+bool EqualSecrets(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string_view Nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  constexpr std::size_t kLongest = 64;  // Nobody misspells a longer key; bounds the work.
+  if (word.size() > kLongest) return {};
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const std::string_view candidate : candidates) {
+    if (candidate.size() > kLongest) continue;
+    std::array<std::size_t, kLongest + 1> row{};
+    std::iota(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(candidate.size()) + 1, std::size_t{0});
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= candidate.size(); ++j) {
+        const std::size_t above = row[j];
+        row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0U : 1U)});
+        diagonal = above;
+      }
+    }
+    if (row[candidate.size()] < best_distance) {
+      best_distance = row[candidate.size()];
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+std::string QuoteJson(std::string_view text) {
+  std::string quoted = "\"";
+  quoted.reserve(text.size() + 2);
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += static_cast<char>(c);
+      ++i;
+    } else if (c < 0x20) {
+      switch (c) {
+        case '\n': quoted += "\\n"; break;
+        case '\r': quoted += "\\r"; break;
+        case '\t': quoted += "\\t"; break;
+        default: quoted += fmt::format("\\u{:04x}", c);
+      }
+      ++i;
+    } else if (c < 0x80) {
+      quoted += static_cast<char>(c);
+      ++i;
+    } else {
+      const std::size_t length = c >= 0xf0 ? 4 : (c >= 0xe0 ? 3 : 2);
+      const std::string_view sequence = text.substr(i, length);
+      if (sequence.size() == length && IsUtf8(sequence)) {
+        quoted += sequence;
+        i += length;
+      } else {
+        quoted += "\xEF\xBF\xBD";
+        ++i;
+      }
+    }
+  }
+  quoted += '"';
+  return quoted;
+}
+
+}  // namespace mesg

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mesg {
+
+/// Bitcoin's base58 alphabet: no 0, O, I or l. Leading zero bytes become leading '1's.
+/// Source: https://datatracker.ietf.org/doc/html/draft-msporny-base58
+/// Quadratic in the input: for ids and hashes, not for payloads.
+std::string ToBase58(std::string_view bytes);
+Result<std::string> FromBase58(std::string_view text);
+
+std::string ToHex(std::string_view bytes);
+
+/// SHA-256 of `bytes`, 32 raw bytes.
+std::string Sha256(std::string_view bytes);
+
+/// A keyed BLAKE2b tag of 16 bytes: unguessable without `key` (32 bytes).
+std::string KeyedTag(std::string_view key, std::string_view bytes);
+
+/// `count` bytes from the system's cryptographic random source. Any thread.
+std::string RandomBytes(std::size_t count);
+
+/// Compares in time that depends on the lengths only.
+bool EqualSecrets(std::string_view a, std::string_view b);
+
+/// The candidate nearest to `word` by edit distance, for "did you mean"; empty when none is near.
+std::string_view Nearest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+/// True when `text` is well-formed UTF-8.
+bool IsUtf8(std::string_view text);
+
+/// `text` as a JSON string literal with its quotes. Invalid UTF-8 becomes U+FFFD.
+std::string QuoteJson(std::string_view text);
+
+}  // namespace mesg

@@ -1,0 +1,58 @@
+#include "base/encoding.h"
+
+#include <gtest/gtest.h>
+
+namespace mesg {
+namespace {
+
+using namespace std::string_literals;
+
+// Vectors of draft-msporny-base58-03, section 5.
+TEST(EncodingTest, Base58FollowsTheDraftsVectors) {
+  EXPECT_EQ(ToBase58("Hello World!"), "2NEpo7TZRRrLZSi2U");
+  EXPECT_EQ(ToBase58("The quick brown fox jumps over the lazy dog."),
+            "USm3fpXnKG5EUBx2ndxBDMPVciP5hGey2Jh4NDv6gmeo1LkMeiKrLJUUBk6Z");
+  EXPECT_EQ(ToBase58("\0\0\x28\x7f\xb4\xcd"s), "11233QC4");
+  EXPECT_EQ(*FromBase58("11233QC4"), "\0\0\x28\x7f\xb4\xcd"s);
+  EXPECT_EQ(ToBase58(""), "");
+  EXPECT_EQ(ToBase58("\0"s), "1");
+}
+
+TEST(EncodingTest, Base58SurvivesRandomValues) {
+  for (std::size_t size = 0; size < 64; ++size) {
+    const std::string bytes = RandomBytes(size);
+    EXPECT_EQ(*FromBase58(ToBase58(bytes)), bytes);
+  }
+  EXPECT_FALSE(FromBase58("0OIl"));
+  EXPECT_FALSE(FromBase58(std::string(1000, '2')));
+}
+
+// FIPS 180-2, appendix B.1.
+TEST(EncodingTest, Sha256FollowsTheStandardsVector) {
+  EXPECT_EQ(ToHex(Sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(EncodingTest, ATagDependsOnKeyAndText) {
+  const std::string key(32, 'k');
+  EXPECT_EQ(KeyedTag(key, "a"), KeyedTag(key, "a"));
+  EXPECT_NE(KeyedTag(key, "a"), KeyedTag(key, "b"));
+  EXPECT_NE(KeyedTag(key, "a"), KeyedTag(std::string(32, 'l'), "a"));
+  EXPECT_TRUE(EqualSecrets("same", "same"));
+  EXPECT_FALSE(EqualSecrets("same", "sane"));
+  EXPECT_FALSE(EqualSecrets("same", "samE!"));
+}
+
+TEST(EncodingTest, NearestFindsTheMisspeltKeyAndNothingFarAway) {
+  EXPECT_EQ(Nearest("descripton", {"name", "description", "data"}), "description");
+  EXPECT_EQ(Nearest("nmae", {"name", "description"}), "name");
+  EXPECT_EQ(Nearest("zebra", {"name", "description"}), "");
+}
+
+TEST(EncodingTest, QuotedTextIsJson) {
+  EXPECT_EQ(QuoteJson("a\"b\\c\n\x01 é"), "\"a\\\"b\\\\c\\n\\u0001 é\"");
+  EXPECT_EQ(QuoteJson("bad\xff!"), "\"bad\xEF\xBF\xBD!\"");
+  EXPECT_EQ(QuoteJson("cut\xe2\x82"), "\"cut\xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
+}  // namespace
+}  // namespace mesg
