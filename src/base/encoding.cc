@@ -121,7 +121,7 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
   constexpr std::size_t kLongest = 64;  // Nobody misspells a longer key; bounds the work.
   if (word.size() > kLongest) return {};
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongest) continue;
     std::array<std::size_t, kLongest + 1> row{};
