@@ -7,16 +7,18 @@
 
 namespace mesg::store {
 
-/// The changes of one commit, in order; a later change of a key wins. Flat, so that thousands of small
-/// changes cost one growing buffer.
+/// The changes of one commit, in order; a later change of a key wins. Flat, so that thousands of
+/// small changes cost one growing buffer.
 class Batch {
  public:
   enum class Kind : std::uint8_t { kPut, kDelete, kDeleteRange };
 
   void Put(std::string_view key, std::string_view value) { Add(Kind::kPut, key, value); }
   void Delete(std::string_view key) { Add(Kind::kDelete, key, {}); }
-  /// Removes every key in [from, to).
-  void DeleteRange(std::string_view from, std::string_view to) { Add(Kind::kDeleteRange, from, to); }
+  /// Removes every key in [from, to): nothing when `to` <= `from`, so also when `to` is empty.
+  void DeleteRange(std::string_view from, std::string_view to) {
+    Add(Kind::kDeleteRange, from, to);
+  }
 
   /// A fact in stored form. Stores that ship a log (JetStream) append them; others ignore them.
   void AddRecord(std::string record) { records_.push_back(std::move(record)); }
@@ -49,7 +51,8 @@ class Batch {
     std::uint32_t value;
   };
   void Add(Kind kind, std::string_view key, std::string_view value) {
-    headers_.push_back({kind, static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size())});
+    headers_.push_back(
+        {kind, static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size())});
     buffer_.append(key).append(value);
   }
   std::string buffer_;

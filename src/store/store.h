@@ -27,8 +27,8 @@ struct Recovery {
   std::uint64_t bytes_cut = 0;      ///< A torn tail that was never acknowledged.
 };
 
-/// Reads keys in byte order. Sees the store as it was when the cursor was made; must not outlive it.
-/// One thread.
+/// Reads keys in byte order. Sees the store as it was when the cursor was made; must not outlive
+/// it. One thread.
 class Cursor {
  public:
   virtual ~Cursor() = default;
@@ -46,8 +46,8 @@ class Cursor {
 /// The storage of one partition: an ordered map of bytes, changed only by ordered commits.
 ///
 /// Threads: reads from any thread at any time. Commit from one thread at a time.
-/// A failed commit makes every later one fail: nobody knows what reached the disk, so Core has to stop
-/// and recover, never retry in place.
+/// A failed commit makes every later one fail: nobody knows what reached the disk, so Core has to
+/// stop and recover, never retry in place.
 class Store {
  public:
   using Done = std::function<void(Result<void>)>;
@@ -60,10 +60,13 @@ class Store {
   /// Reads [from, to); `to` empty means no end. The cursor starts invalid: Seek first.
   virtual std::unique_ptr<Cursor> Read(std::string_view from, std::string_view to) const = 0;
 
-  /// Makes `batch` durable as commit number `sequence`, which must be the last one plus one (Aborted
-  /// otherwise: another writer was there). Returns at once; commits are applied in the order of the
-  /// calls, and `done` is called exactly once for each, in that order, from a thread of the store.
-  /// Visible to reads before `done` is called.
+  /// Makes `batch` durable as commit number `sequence`, which must be the last one plus one
+  /// (Aborted otherwise: another writer was there). An empty batch is a commit too. Returns at
+  /// once; commits are applied in the order of the calls, and `done` is called exactly once for
+  /// each, in that order, from a thread of the store (the memory store's: the caller's own).
+  /// Visible to reads before `done` is called. ResourceExhausted above MaxBatchBytes, DataLoss when
+  /// the disk failed; any error is final, see above. What `done` refers to must live until it was
+  /// called.
   virtual void Commit(std::uint64_t sequence, Batch batch, Done done) = 0;
 
   virtual Recovery Recovered() const = 0;
