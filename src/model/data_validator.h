@@ -8,7 +8,8 @@
 
 namespace mesg {
 
-/// Checks JSON text against a ParameterSet, compiled once and used for every event, input and output.
+/// Checks JSON text against a ParameterSet, compiled once and used for every event, input and
+/// output.
 ///
 /// Threads: Validate may be called from any thread at once. Cheap to copy (shared, immutable).
 class DataValidator {
@@ -18,18 +19,19 @@ class DataValidator {
   static Result<DataValidator> Compile(const ParameterSet& parameters);
 
   /// The rules: one JSON object, UTF-8, no duplicate keys, nesting of at most 128. A declared
-  /// parameter that is missing or null is an error unless optional; elements of repeated ones and the
-  /// insides of objects are all checked; null inside a list is an error. Numbers of any size are
-  /// Numbers; nothing is converted. Undeclared fields pass unless `additional` is false.
+  /// parameter that is missing or null is an error unless optional; elements of repeated ones and
+  /// the insides of objects are all checked; null inside a list is an error. Numbers of any size
+  /// are Numbers; nothing is converted. Undeclared fields pass unless `additional` is false.
   ///
-  /// InvalidArgument with a Violation for each error, its full path (`items[3].price`), the expected
-  /// and the actual type; the message names them all (at most 100, and says how many more).
-  /// `what` begins the message: "data of event \"transfer\"".
+  /// InvalidArgument with a Violation for each error, its full path (`items[3].price`), the
+  /// expected and the actual type; the message names them all (at most 100, and says how many
+  /// more). `what` begins the message: "data of event \"transfer\"".
   Result<void> Validate(std::string_view json, std::string_view what) const;
 
  private:
   struct Compiled;
-  explicit DataValidator(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+  explicit DataValidator(std::shared_ptr<const Compiled> compiled)
+      : compiled_(std::move(compiled)) {}
   std::shared_ptr<const Compiled> compiled_;
 };
 

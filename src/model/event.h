@@ -17,13 +17,13 @@ namespace mesg {
 struct HistoryEntry {
   std::uint64_t sequence = 0;
   TimePoint recorded{};
-  SourcePtr source;
-  std::string key;   ///< Event key, or the task's key.
-  std::string data;  ///< Event data, JSON as it came; empty for a result.
-  std::string id;    ///< The caller's event id, "" when none was given.
-  TimePoint time{};  ///< The caller's, else `recorded`.
-  std::string traceparent;
-  ExecutionId execution;
+  SourcePtr source = {};
+  std::string key = {};   ///< Event key, or the task's key.
+  std::string data = {};  ///< Event data, JSON as it came; empty for a result.
+  std::string id = {};    ///< The caller's event id, "" when none was given.
+  TimePoint time{};       ///< The caller's, else `recorded`.
+  std::string traceparent = {};
+  ExecutionId execution = {};
   bool IsResult() const { return !execution.empty(); }
 };
 
@@ -31,7 +31,7 @@ struct HistoryEntry {
 struct HistoryBlock {
   std::uint64_t first = 0;
   TimePoint recorded{};
-  std::vector<HistoryEntry> entries;
+  std::vector<HistoryEntry> entries = {};
 };
 
 /// Stored form. Decode refuses with DataLoss what no Encode wrote.

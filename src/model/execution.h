@@ -19,15 +19,15 @@ namespace mesg {
 
 /// What an event or execution belongs to. Shared by everything of one instance.
 struct Source {
-  std::string name;           ///< The instance's name: the partition key, and what listeners filter by.
-  std::string service_hash;   ///< Base58 of the definition's hash.
-  std::string instance_hash;  ///< Base58 of definition and environment.
+  std::string name = {};  ///< The instance's name: the partition key, and what listeners filter by.
+  std::string service_hash = {};   ///< Base58 of the definition's hash.
+  std::string instance_hash = {};  ///< Base58 of definition and environment.
   bool operator==(const Source&) const = default;
 };
 using SourcePtr = std::shared_ptr<const Source>;
 
-/// 16 bytes: the partition slot of its instance (2 bytes, big endian), then 14 random bytes. The slot
-/// lets every id be routed to its partition without an index. Text form: base58.
+/// 16 bytes: the partition slot of its instance (2 bytes, big endian), then 14 random bytes. The
+/// slot lets every id be routed to its partition without an index. Text form: base58.
 class ExecutionId {
  public:
   static constexpr std::size_t kSize = 16;
@@ -80,43 +80,43 @@ std::string_view Name(AttemptOutcome outcome);
 struct Attempt {
   std::uint32_t number = 0;
   AttemptOutcome outcome = AttemptOutcome::kSucceeded;
-  std::string reason;
+  std::string reason = {};
   TimePoint ended{};
-  std::string worker;
+  std::string worker = {};
   bool operator==(const Attempt&) const = default;
 };
 
 /// What became of an execution.
 struct Outcome {
-  std::string output_key;
-  std::string outputs;  ///< JSON object, empty unless completed.
-  std::string error;    ///< "" on success.
+  std::string output_key = {};
+  std::string outputs = {};  ///< JSON object, empty unless completed.
+  std::string error = {};    ///< "" on success.
   TimePoint recorded{};
   bool operator==(const Outcome&) const = default;
 };
 
 /// One request to perform a task, with everything that became of it.
 struct Execution {
-  ExecutionId id;
-  SourcePtr source;
-  std::string task;
-  std::string inputs;  ///< JSON object, as it came.
-  std::vector<std::string> tags;
+  ExecutionId id = {};
+  SourcePtr source = {};
+  std::string task = {};
+  std::string inputs = {};  ///< JSON object, as it came.
+  std::vector<std::string> tags = {};
   ExecutionState state = ExecutionState::kCreated;
   TimePoint created{};
-  std::uint64_t created_number = 0;  ///< Order of creation within the partition.
-  std::vector<Attempt> attempts;     ///< Ended ones, oldest first.
-  std::optional<Outcome> outcome;
+  std::uint64_t created_number = 0;    ///< Order of creation within the partition.
+  std::vector<Attempt> attempts = {};  ///< Ended ones, oldest first.
+  std::optional<Outcome> outcome = {};
   std::uint64_t result_sequence = 0;  ///< Of its result in the history; 0 while there is none.
-  std::string idempotency_key;
+  std::string idempotency_key = {};
   Duration timeout{};  ///< Of one attempt.
   RetryPolicy retry;
   TimePoint not_before{};
   std::int32_t priority = 0;
   Effect effect = Effect::kIdempotent;
-  std::string traceparent;
+  std::string traceparent = {};
   bool dead_letter = false;
-  ExecutionId retry_of;
+  ExecutionId retry_of = {};
   TimePoint dispatched{};  ///< Effect::kOnce only: when the dispatch was committed.
 
   /// The number of the attempt that runs or comes next.

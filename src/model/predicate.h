@@ -18,7 +18,7 @@ class JsonPath {
   bool operator==(const JsonPath& other) const { return text_ == other.text_; }
 
   struct Step {
-    std::string key;           ///< For objects, when `index` is unset.
+    std::string key;  ///< For objects, when `index` is unset.
     std::optional<std::size_t> index;
   };
   const std::vector<Step>& Steps() const { return steps_; }
@@ -28,8 +28,9 @@ class JsonPath {
   std::vector<Step> steps_;
 };
 
-/// A condition on one value inside event data or outputs. Numbers compare by exact value, of any size
-/// (1, 1.0 and 1e0 are equal); strings by bytes; other pairs of types are never greater or less.
+/// A condition on one value inside event data or outputs. Numbers compare by exact value, of any
+/// size (1, 1.0 and 1e0 are equal); strings by bytes; other pairs of types are never greater or
+/// less.
 class Predicate {
  public:
   enum class Operator : std::uint8_t { kEq = 1, kGt, kGte, kLt, kLte, kContains, kExists };

@@ -19,38 +19,39 @@ std::string_view Name(ParameterType type);
 
 /// One declared value inside event data, task inputs or outputs.
 struct Parameter {
-  std::string key;
-  std::string name;
-  std::string description;
+  std::string key = {};
+  std::string name = {};
+  std::string description = {};
   ParameterType type = ParameterType::kAny;
-  bool optional = false;          ///< Missing and null are allowed.
-  bool repeated = false;          ///< A list of `type`.
-  std::vector<Parameter> object;  ///< What is inside an Object; empty: anything.
-  bool additional = true;         ///< Undeclared fields inside this Object are allowed.
-  std::string schema;             ///< A JSON Schema as JSON text instead of `type`; "" when there is none.
+  bool optional = false;               ///< Missing and null are allowed.
+  bool repeated = false;               ///< A list of `type`.
+  std::vector<Parameter> object = {};  ///< What is inside an Object; empty: anything.
+  bool additional = true;              ///< Undeclared fields inside this Object are allowed.
+  std::string schema =
+      {};  ///< A JSON Schema as JSON text instead of `type`; "" when there is none.
   bool operator==(const Parameter&) const = default;
 };
 
 /// A set of parameters that make one JSON object.
 struct ParameterSet {
-  std::vector<Parameter> parameters;
+  std::vector<Parameter> parameters = {};
   bool additional = true;  ///< Undeclared fields are allowed, kept and delivered.
   bool operator==(const ParameterSet&) const = default;
 };
 
 struct EventDefinition {
-  std::string key;
-  std::string name;
-  std::string description;
-  ParameterSet data;
+  std::string key = {};
+  std::string name = {};
+  std::string description = {};
+  ParameterSet data = {};
   bool operator==(const EventDefinition&) const = default;
 };
 
 struct OutputDefinition {
-  std::string key;  ///< "" for the one output set of a second-generation task.
-  std::string name;
-  std::string description;
-  ParameterSet data;
+  std::string key = {};  ///< "" for the one output set of a second-generation task.
+  std::string name = {};
+  std::string description = {};
+  ParameterSet data = {};
   bool operator==(const OutputDefinition&) const = default;
 };
 
@@ -59,13 +60,13 @@ enum class Effect : std::uint8_t { kNone = 1, kIdempotent = 2, kOnce = 3 };
 std::string_view Name(Effect effect);  ///< "none", "idempotent", "once"
 
 struct TaskDefinition {
-  std::string key;
-  std::string name;
-  std::string description;
-  ParameterSet inputs;
-  std::vector<OutputDefinition> outputs;
-  std::optional<Duration> timeout;  ///< Of one attempt.
-  std::optional<RetryPolicy> retry;
+  std::string key = {};
+  std::string name = {};
+  std::string description = {};
+  ParameterSet inputs = {};
+  std::vector<OutputDefinition> outputs = {};
+  std::optional<Duration> timeout = {};  ///< Of one attempt.
+  std::optional<RetryPolicy> retry = {};
   Effect effect = Effect::kIdempotent;
   bool operator==(const TaskDefinition&) const = default;
 
@@ -75,35 +76,35 @@ struct TaskDefinition {
 
 /// An environment variable of the service's process.
 struct EnvDefinition {
-  std::string key;
-  std::string description;
-  std::optional<std::string> value;  ///< The default.
-  bool required = false;             ///< Deploying without a value is an error.
-  bool secret = false;               ///< Never shown, logged or listed.
+  std::string key = {};
+  std::string description = {};
+  std::optional<std::string> value = {};  ///< The default.
+  bool required = false;                  ///< Deploying without a value is an error.
+  bool secret = false;                    ///< Never shown, logged or listed.
   bool operator==(const EnvDefinition&) const = default;
 };
 
 /// What a container of the service needs: kept for the container runtime and for classic clients.
 struct ContainerConfiguration {
-  std::string image;  ///< Dependencies only.
-  std::vector<std::string> volumes;
-  std::vector<std::string> volumes_from;
-  std::vector<std::string> ports;
-  std::vector<std::string> args;
-  std::string command;
-  std::vector<std::string> env;  ///< Dependencies only, "KEY=value".
+  std::string image = {};  ///< Dependencies only.
+  std::vector<std::string> volumes = {};
+  std::vector<std::string> volumes_from = {};
+  std::vector<std::string> ports = {};
+  std::vector<std::string> args = {};
+  std::string command = {};
+  std::vector<std::string> env = {};  ///< Dependencies only, "KEY=value".
   bool operator==(const ContainerConfiguration&) const = default;
 };
 
 struct DependencyDefinition {
-  std::string key;
-  ContainerConfiguration container;
+  std::string key = {};
+  ContainerConfiguration container = {};
   bool operator==(const DependencyDefinition&) const = default;
 };
 
 /// How Core learns that the process is well, beyond its being alive.
 struct HealthCheck {
-  std::vector<std::string> command;  ///< argv; exit status 0 is healthy.
+  std::vector<std::string> command = {};  ///< argv; exit status 0 is healthy.
   Duration interval{};
   Duration timeout{};
   bool operator==(const HealthCheck&) const = default;
@@ -123,12 +124,13 @@ class ServiceDefinition {
   /// Reads what Canonical() wrote.
   static Result<ServiceDefinition> FromCanonical(std::string_view json);
 
-  /// One JSON text for every file that means the same: keys sorted, defaults left out, no formatting.
-  /// The order of parameters and outputs is kept, it is shown to people, but is not part of Hash().
+  /// One JSON text for every file that means the same: keys sorted, defaults left out, no
+  /// formatting. The order of parameters and outputs is kept, it is shown to people, but is not
+  /// part of Hash().
   const std::string& Canonical() const { return canonical_; }
 
-  /// Base58 of the SHA-256 of the definition's meaning: formatting, comments, anchors and the order of
-  /// keys do not change it.
+  /// Base58 of the SHA-256 of the definition's meaning: formatting, comments, anchors and the order
+  /// of keys do not change it.
   const std::string& Hash() const { return hash_; }
 
   /// As declared, else "_" and the hash.
