@@ -15,8 +15,12 @@ import sys
 from typing import NamedTuple
 
 # From the roof to the ground. A room may depend on the rooms below it, never on those above.
-ROOMS = ["daemon", "cli", "api", "market", "network", "runtime", "broker", "store", "engine", "app",
+ROOMS = ["daemon", "cli", "api", "market", "network", "runtime", "broker", "engine", "store", "app",
          "model", "base"]
+
+# A room that is an interface: its implementations, the modules in its subfolders, are named only
+# where everything is wired together.
+INTERFACES = {"store": {"store", "daemon"}}
 
 # What stands on the wire instead of on the rooms between.
 APART = {"cli": {"cli", "proto", "base"}, "sdk": {"sdk", "proto", "base"}}
@@ -179,6 +183,9 @@ class House:
             self.breach(module.file, module.line,
                         f"{module.room} may not depend on {name}: arrows point down, and "
                         f"{target} is above {module.room}")
+        elif known and name != target and module.room not in INTERFACES.get(target, {module.room}):
+            self.breach(module.file, module.line,
+                        f"{module.room} may depend on {target}, not on its implementation {name}")
 
     def check_source(self, path):
         text = self.read(path)

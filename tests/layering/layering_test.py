@@ -49,6 +49,13 @@ class LayeringTest(unittest.TestCase):
             {"src/base/CMakeLists.txt": "mesg_module(base SOURCES result.cc DEPENDS mesg::store)\n"},
             "src/base/CMakeLists.txt:1", "base may not depend on store", "arrows point down")
 
+    def test_an_implementation_named_by_a_user_of_its_interface(self):
+        changes = {"src/engine/CMakeLists.txt":
+                       "mesg_module(engine DEPENDS mesg::store mesg::rocksdb_store)\n",
+                   "ARCHITECTURE.md": HOUSE["ARCHITECTURE.md"].replace(
+                       "src/base/", "src/engine/ decides\nsrc/base/")}
+        self.assert_breach(changes, "engine may depend on store, not on its implementation")
+
     def test_an_include_without_a_declared_arrow(self):
         self.assert_breach({"src/store/CMakeLists.txt": "mesg_module(store DEPENDS fmt::fmt)\n"},
                            "src/store/store.h:2", "mesg::base", "does not declare")
