@@ -9,7 +9,7 @@
 namespace mesg {
 namespace {
 
-constexpr int kHighestField = stored::v1::HistoryBlock::kEntriesFieldNumber;
+constexpr int kHighestField = stored::v1::HistoryBlock::kWeightFieldNumber;
 
 /// Gives each source of a block its index in the block's table. Compares pointers: everything of
 /// one instance shares one Source, and consecutive entries mostly do.
@@ -82,6 +82,7 @@ void Encode(const HistoryBlock& block, std::string& into) {
   SourceTable sources(*message);
   message->set_first(block.first);
   message->set_recorded_us(ToMicros(block.recorded));
+  message->set_weight(block.weight);
   for (const HistoryEntry& entry : block.entries) {
     MESG_CHECK(entry.source != nullptr, "a history entry without a source");
     auto& to = *message->add_entries();
@@ -112,6 +113,7 @@ Result<HistoryBlock> DecodeHistoryBlock(std::string_view bytes) {
   HistoryBlock block;
   block.first = message->first();
   block.recorded = FromMicros(message->recorded_us());
+  block.weight = message->weight();
   block.entries.reserve(static_cast<std::size_t>(count));
   for (stored::v1::HistoryEntry& stored : *message->mutable_entries()) {
     block.entries.push_back(MESG_TRY(FromStored(stored, sources, block.recorded)));

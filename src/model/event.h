@@ -32,6 +32,7 @@ struct HistoryBlock {
   std::uint64_t first = 0;
   TimePoint recorded{};
   std::vector<HistoryEntry> entries = {};
+  std::uint64_t weight = 0;  ///< Stored bytes of the executions whose results are entries here.
 };
 
 /// Stored form. Decode refuses with DataLoss what no Encode wrote.

@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "engine/engine.h"
+#include "engine/keys.h"
+
+namespace mesg::engine {
+namespace {
+
+// How much one Tick does, so that it never holds up the commands behind it for long.
+constexpr std::size_t kForgetAtOnce = 4096;
+constexpr std::size_t kTrimEntriesAtOnce = 8192;
+
+}  // namespace
+
+Result<Reply> Engine::On(Tick&&, TimePoint now) {
+  if (last_tick_commit_ > state_.LastCommitted()) return Reply();
+  const bool had_changes = state_.HasChanges();
+  MESG_TRY(ForgetExpired(now));
+  MESG_TRY(TrimHistory(now));
+  if (had_changes || state_.HasChanges()) last_tick_commit_ = state_.LastCommit() + 1;
+  return Reply();
+}
+
+Result<void> Engine::ForgetExpired(TimePoint now) {
+  const keys::Range range = keys::All(keys::Table::kExpiry);
+  const auto cursor = state_.Storage().Read(range.from, range.to);
+  std::size_t forgotten = 0;
+  for (cursor->Seek(range.from); cursor->Valid() && forgotten < kForgetAtOnce; cursor->Next()) {
+    if (keys::ExpiryTime(cursor->Key()) > now) break;
+    IdsForgotten record{std::string(cursor->Key()), MESG_TRY(DecodeExpiry(cursor->Value()))};
+    forgotten += record.storage_keys.size() + 1;
+    Add(std::move(record));
+  }
+  return cursor->Status();
+}
+
+std::uint64_t Engine::HeldFrom() const {
+  std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [name, held] : state_.Holds()) {
+    if (!held.broken) first = std::min(first, held.sequence);
+  }
+  return first;
+}
+
+Result<void> Engine::BreakHolds(std::uint64_t overweight) {
+  // Only those that hold back the oldest kept entry stand in the way.
+  std::vector<std::string> broken;
+  for (const auto& [name, held] : state_.Holds()) {
+    if (!held.broken && held.sequence < state_.Numbers().oldest_sequence + 1)
+      broken.push_back(name);
+  }
+  for (const std::string& name : broken) {
+    Add(HoldPut{name, state_.Holds().at(name).sequence, true});
+    SendTo(PartitionOf(SlotOf(SubscriptionPartitionKey(name)), settings_.partitions),
+           HoldBroke{name,
+                     fmt::format(
+                         "it held back {} bytes beyond the history that is kept, the limit is {}; "
+                         "delete it and create it anew",
+                         overweight, settings_.hold_bytes)});
+  }
+  return {};
+}
+
+Result<void> Engine::TrimHistory(TimePoint now) {
+  const Counters& numbers = state_.Numbers();
+  const std::uint64_t overweight = numbers.history_weight > settings_.retention_bytes
+                                       ? numbers.history_weight - settings_.retention_bytes
+                                       : 0;
+  if (overweight > settings_.hold_bytes) MESG_TRY(BreakHolds(overweight));
+  const std::uint64_t held_from = HeldFrom();
+
+  HistoryTrimmed record{numbers.oldest_sequence, 0, {}};
+  const auto cursor = state_.Storage().Read(keys::HistoryBegin(), keys::HistoryEnd());
+  std::size_t trimmed = 0;
+  for (cursor->Seek(keys::HistoryBegin()); cursor->Valid() && trimmed < kTrimEntriesAtOnce;
+       cursor->Next()) {
+    const HistoryBlock block = MESG_TRY(DecodeHistoryBlock(cursor->Value()));
+    const std::uint64_t next = block.first + block.entries.size();
+    const bool too_old = now - block.recorded > settings_.retention_age;
+    const bool too_much = numbers.history_weight - record.weight > settings_.retention_bytes;
+    // A subscription needs everything behind what it has acknowledged.
+    if ((!too_old && !too_much) || next - 1 > held_from) break;
+    for (const HistoryEntry& entry : block.entries) {
+      record.storage_keys.push_back(
+          keys::Postings(entry.source->name, entry.IsResult(), entry.key, block.first));
+      if (!entry.IsResult()) continue;
+      const ExecutionPtr execution = MESG_TRY(state_.Find(entry.execution));
+      // A dead letter stays until somebody has dealt with it.
+      if (execution != nullptr && !execution->dead_letter) {
+        record.storage_keys.push_back(keys::ClosedExecution(entry.execution));
+      }
+    }
+    record.storage_keys.emplace_back(cursor->Key());
+    record.weight += cursor->Value().size() + block.weight;
+    record.oldest = next;
+    trimmed += block.entries.size();
+  }
+  MESG_TRY(cursor->Status());
+  if (record.oldest == numbers.oldest_sequence) return {};
+  std::sort(record.storage_keys.begin(), record.storage_keys.end());
+  record.storage_keys.erase(std::unique(record.storage_keys.begin(), record.storage_keys.end()),
+                            record.storage_keys.end());
+  Add(std::move(record));
+  return {};
+}
+
+}  // namespace mesg::engine

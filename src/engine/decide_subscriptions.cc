@@ -1,0 +1,133 @@
+#include <utility>
+
+#include "engine/engine.h"
+
+namespace mesg::engine {
+
+// A subscription lives in the partition of its own name; what it holds back in the others is told
+// to them by messages, which is also how this very partition hears of it when it is the only one.
+
+void Engine::SendTo(PartitionId to, const Body& body) {
+  if (to == settings_.partition) {
+    TakeBody(body);
+    return;
+  }
+  const std::uint64_t number = state_.NextOutgoing(to);
+  std::string bytes = EncodeBody(body);
+  Tell(SendMessage{to, number, bytes});
+  Add(MessageQueued{to, number, std::move(bytes)});
+}
+
+void Engine::TakeBody(const Body& body) {
+  if (const auto* moved = std::get_if<HoldMoved>(&body)) {
+    if (moved->removed) {
+      if (state_.Holds().contains(moved->subscription)) Add(HoldGone{moved->subscription});
+      return;
+    }
+    const auto held = state_.Holds().find(moved->subscription);
+    if (held == state_.Holds().end()) {
+      Add(HoldPut{moved->subscription, moved->sequence, false});
+    } else if (!held->second.broken && moved->sequence > held->second.sequence) {
+      Add(HoldPut{moved->subscription, moved->sequence, false});
+    }
+    return;
+  }
+  const auto& broke = std::get<HoldBroke>(body);
+  const auto found = state_.Subscriptions().find(broke.subscription);
+  if (found == state_.Subscriptions().end() || found->second->broken) return;
+  auto broken = std::make_shared<Subscription>(*found->second);
+  broken->broken = true;
+  broken->broken_reason = broke.reason;
+  Add(SubscriptionPut{broken});
+  Tell(SubscriptionChanged{broken});
+}
+
+Result<Reply> Engine::On(Subscribe&& command, TimePoint now) {
+  Subscription wanted = std::move(command.subscription);
+  if (const auto found = state_.Subscriptions().find(wanted.name);
+      found != state_.Subscriptions().end()) {
+    if (found->second->filters == wanted.filters) return Reply();
+    return AlreadyExists(
+               "subscription \"{}\" exists with other filters; delete it first or choose another "
+               "name",
+               wanted.name)
+        .Because("SUBSCRIPTION_EXISTS");
+  }
+  if (state_.Subscriptions().size() >= settings_.max_subscriptions) {
+    return ResourceExhausted("{} subscriptions exist, the limit; delete one that is not needed",
+                             state_.Subscriptions().size())
+        .Because("TOO_MANY_SUBSCRIPTIONS");
+  }
+  wanted.created = now;
+  const auto subscription = std::make_shared<const Subscription>(std::move(wanted));
+  Add(SubscriptionPut{subscription});
+  Tell(SubscriptionChanged{subscription});
+  for (const auto& [partition, sequence] : subscription->acknowledged) {
+    SendTo(partition, HoldMoved{subscription->name, sequence, false});
+  }
+  return Reply();
+}
+
+Result<Reply> Engine::On(Acknowledge&& command, TimePoint) {
+  const auto found = state_.Subscriptions().find(command.name);
+  if (found == state_.Subscriptions().end()) {
+    return NotFound("subscription \"{}\" does not exist", command.name)
+        .Because("SUBSCRIPTION_NOT_FOUND");
+  }
+  auto changed = std::make_shared<Subscription>(*found->second);
+  std::map<PartitionId, std::uint64_t> moved;
+  for (const auto& [partition, sequence] : command.sequences) {
+    auto& acknowledged = changed->acknowledged[partition];
+    if (partition >= settings_.partitions || sequence <= acknowledged) continue;
+    acknowledged = sequence;
+    moved[partition] = sequence;
+  }
+  if (moved.empty()) return Reply();
+  Add(SubscriptionPut{changed});
+  Tell(SubscriptionChanged{changed});
+  for (const auto& [partition, sequence] : moved)
+    SendTo(partition, HoldMoved{command.name, sequence, false});
+  return Reply();
+}
+
+Result<Reply> Engine::On(Unsubscribe&& command, TimePoint) {
+  const auto found = state_.Subscriptions().find(command.name);
+  if (found == state_.Subscriptions().end()) {
+    return NotFound("subscription \"{}\" does not exist", command.name)
+        .Because("SUBSCRIPTION_NOT_FOUND");
+  }
+  const auto acknowledged = found->second->acknowledged;
+  Add(SubscriptionGone{command.name});
+  Tell(SubscriptionRemoved{command.name});
+  for (const auto& [partition, sequence] : acknowledged) {
+    SendTo(partition, HoldMoved{command.name, sequence, true});
+  }
+  return Reply();
+}
+
+Result<Reply> Engine::On(Receive&& command, TimePoint) {
+  const std::uint64_t last = MESG_TRY(state_.ReceivedFrom(command.from));
+  if (command.number <= last) {  // Sent again after a crash: it was taken before.
+    Tell(ConfirmMessage{command.from, last});
+    return Reply();
+  }
+  // One before it is still on its way and will come again with it.
+  if (command.number != last + 1) return Reply();
+  const Body body = MESG_TRY(DecodeBody(command.body));
+  Add(MessageTaken{command.from, command.number});
+  Tell(ConfirmMessage{command.from, command.number});
+  TakeBody(body);
+  return Reply();
+}
+
+Result<Reply> Engine::On(Delivered&& command, TimePoint) {
+  const auto first = state_.Outgoing().lower_bound({command.to, 0});
+  if (first == state_.Outgoing().end() || first->first.first != command.to ||
+      first->first.second > command.number) {
+    return Reply();
+  }
+  Add(MessagesConfirmed{command.to, command.number});
+  return Reply();
+}
+
+}  // namespace mesg::engine

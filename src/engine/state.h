@@ -1,0 +1,153 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/command.h"
+#include "engine/effect.h"
+#include "engine/record.h"
+#include "engine/stored.h"
+#include "store/batch.h"
+#include "store/store.h"
+
+namespace mesg::engine {
+
+/// What a partition knows: the committed store, and over it everything decided since (the overlay).
+///
+/// Open executions, instances, subscriptions and holds are kept in memory, they are few or bounded;
+/// the rest is read from the store by key. Changed by Fold alone.
+/// Threads: one. Lifetime: borrows `store`.
+class State {
+ public:
+  /// Reads what has to be in memory. DataLoss when a stored value is damaged.
+  static Result<State> Load(const store::Store& store);
+
+  /// Applies a fact and adds the changes it means to the current commit.
+  void Fold(Record&& record);
+
+  /// Closes the current commit: its number, changes, history block and results. The next facts
+  /// belong to the next commit.
+  Decided TakeCommit(TimePoint now);
+  bool HasChanges() const { return dirty_; }
+  std::size_t PendingBytes() const { return batch_.bytes() + block_bytes_; }
+
+  /// `commit` is durable: what the overlay kept for it is now read from the store.
+  void Committed(std::uint64_t commit);
+
+  // Lookups; they see the overlay.
+  const Execution* FindOpen(const ExecutionId& id) const;
+  ExecutionPtr OpenPtr(const ExecutionId& id) const;
+  /// Open or closed; nullptr when there is none.
+  Result<ExecutionPtr> Find(const ExecutionId& id) const;
+  Result<std::optional<StoredValue>> FindValue(std::string_view name, std::string_view key) const;
+  Result<std::optional<Remembered>> FindRemembered(const std::string& storage_key) const;
+  Result<std::uint64_t> ReceivedFrom(PartitionId from) const;
+
+  struct Held {
+    std::uint64_t sequence = 0;
+    bool broken = false;
+  };
+  const std::map<std::string, std::shared_ptr<const Instance>>& Instances() const {
+    return instances_;
+  }
+  const std::map<std::string, std::shared_ptr<const Subscription>>& Subscriptions() const {
+    return subscriptions_;
+  }
+  const std::map<std::string, Held>& Holds() const { return holds_; }
+  const std::unordered_map<ExecutionId, std::shared_ptr<Execution>>& Open() const { return open_; }
+  const std::map<std::pair<PartitionId, std::uint64_t>, std::string>& Outgoing() const {
+    return outgoing_;
+  }
+  /// Active instance of a name, or null.
+  std::shared_ptr<const Instance> ActiveInstance(std::string_view name) const;
+
+  std::uint64_t OpenCount(const std::string& instance_hash) const;
+  std::uint64_t OpenBytes() const { return open_bytes_; }
+  std::uint64_t NextOutgoing(PartitionId to) const;
+  const Counters& Numbers() const { return numbers_; }
+  std::uint64_t LastCommit() const { return last_commit_; }        ///< Taken, durable or not.
+  std::uint64_t LastCommitted() const { return last_committed_; }  ///< Durable.
+  const store::Store& Storage() const { return *store_; }
+
+ private:
+  explicit State(const store::Store& store) : store_(&store) {}
+
+  void FoldOne(EventsEmitted&& record);
+  void FoldOne(KeyMoved&& record);
+  void FoldOne(IdRemembered&& record);
+  void FoldOne(IdsForgotten&& record);
+  void FoldOne(ExecutionCreated&& record);
+  void FoldOne(ExecutionDispatched&& record);
+  void FoldOne(AttemptRecorded&& record);
+  void FoldOne(ExecutionFinished&& record);
+  void FoldOne(OutcomeBecameUnknown&& record);
+  void FoldOne(DeadLetterRemoved&& record);
+  void FoldOne(ExecutionMoved&& record);
+  void FoldOne(InstancePut&& record);
+  void FoldOne(InstanceGone&& record);
+  void FoldOne(NameForgotten&& record);
+  void FoldOne(SubscriptionPut&& record);
+  void FoldOne(SubscriptionGone&& record);
+  void FoldOne(HoldPut&& record);
+  void FoldOne(HoldGone&& record);
+  void FoldOne(MessageQueued&& record);
+  void FoldOne(MessagesConfirmed&& record);
+  void FoldOne(MessageTaken&& record);
+  void FoldOne(HistoryTrimmed&& record);
+
+  Execution& MustFindOpen(const ExecutionId& id);
+  void PutOpen(const Execution& execution);
+  void PutOverlaid(std::string key, std::string value);
+  void DeleteOverlaid(std::string key);
+  Result<std::optional<std::string>> Read(const std::string& key) const;
+  void AppendPostings(const HistoryBlock& block);
+  Result<void> LoadExecutions();
+  Result<void> LoadTables();
+  Result<void> LoadMessages();
+
+  const store::Store* store_;
+  std::uint64_t last_commit_ = 0;
+  std::uint64_t last_committed_ = 0;
+  Counters numbers_;
+
+  std::unordered_map<ExecutionId, std::shared_ptr<Execution>> open_;
+  std::uint64_t open_bytes_ = 0;
+  std::unordered_map<std::string, std::uint64_t> open_count_;         // By instance hash.
+  std::map<std::string, std::shared_ptr<const Instance>> instances_;  // By instance hash.
+  std::map<std::string, std::shared_ptr<const Subscription>> subscriptions_;
+  std::map<std::string, Held> holds_;
+  std::map<std::pair<PartitionId, std::uint64_t>, std::string> outgoing_;
+  std::map<PartitionId, std::uint64_t> next_outgoing_;
+
+  // The overlay: values and closed executions of commits that are not durable yet.
+  struct Overlaid {
+    std::uint64_t commit = 0;
+    std::optional<std::string> value;
+  };
+  std::unordered_map<std::string, Overlaid> overlay_;
+  std::unordered_map<ExecutionId, std::pair<std::uint64_t, ExecutionPtr>> closed_;
+  struct Uncommitted {
+    std::uint64_t commit = 0;
+    std::vector<std::string> keys;
+    std::vector<ExecutionId> executions;
+  };
+  std::vector<Uncommitted> uncommitted_;
+
+  // The commit under construction.
+  bool dirty_ = false;
+  store::Batch batch_;
+  HistoryBlock block_;
+  std::size_t block_bytes_ = 0;
+  std::uint64_t closed_weight_ = 0;  // Of executions closed in this commit.
+  std::unordered_map<ExecutionId, ExecutionPtr> results_;
+  std::map<TimePoint, std::vector<std::string>> expiries_;
+  Uncommitted current_;
+};
+
+}  // namespace mesg::engine
