@@ -2,7 +2,8 @@
 
 Arrows between rooms: what mesg_module declares, what the sources include, and which way it points.
 Third-party headers: only in the room that adapts the library. Documents: the code map of
-ARCHITECTURE.md and a README for every room. Text: nothing that only makes sense on one machine.
+ARCHITECTURE.md, a README for every room, links that lead somewhere. Text: nothing that only makes
+sense on one machine.
 
     layering.py [ROOT]      prints every breach as FILE:LINE: what is wrong; exits 1 when there is any
 """
@@ -42,8 +43,8 @@ ADAPTERS = [
     Adapter(("rocksdb/",), ("src/store/rocksdb/",)),
     Adapter(("grpcpp/", "grpc/"), ("src/api/", "src/cli/client", "sdk/")),
     Adapter(("google/protobuf/",), ("src/api/", "src/cli/", "src/model/", "sdk/")),
-    Adapter(("yaml-cpp/",), ("src/model/", "src/app/", "src/daemon/")),
-    Adapter(("simdjson",), ("src/base/", "src/model/", "src/app/")),
+    Adapter(("yaml-cpp/",), ("src/model/", "src/app/", "src/daemon/", "src/cli/")),
+    Adapter(("simdjson",), ("src/base/", "src/model/", "src/app/", "src/runtime/")),
     Adapter(("valijson/", "re2/"), ("src/model/", "src/app/")),
     Adapter(("CLI/",), ("src/cli/", "services/", "examples/")),
     Adapter(("archive", "git2"), ("src/runtime/", "libexec/")),
@@ -269,6 +270,15 @@ class House:
         for room in sorted(mapped - rooms):
             self.breach("ARCHITECTURE.md", 0, f"the code map lists src/{room}/, which is not there")
 
+    def check_links(self, path, number, line):
+        """Links of a page to other files of the checkout lead somewhere."""
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+            if re.match(r"[a-z]+:", target):
+                continue
+            there = self.root / path.rsplit("/", 1)[0] if "/" in path else self.root
+            if not (there / target).exists():
+                self.breach(path, number, f"links to {target}, which is not there")
+
     def check_text(self):
         for path in self.files:
             if path.endswith(UNREAD):
@@ -278,6 +288,8 @@ class House:
                 for pattern, what in UNWANTED:
                     if pattern.search(line) and not is_test(path):
                         self.breach(path, number, what)
+                if path.endswith(".md"):
+                    self.check_links(path, number, line)
                 if code and UNFINISHED.search(line):
                     self.breach(path, number, "unfinished work is an issue, not a comment")
 

@@ -141,6 +141,12 @@ class LayeringTest(unittest.TestCase):
     def test_a_missing_architecture_document(self):
         self.assert_breach({"ARCHITECTURE.md": None}, "ARCHITECTURE.md", "missing")
 
+    def test_a_link_that_leads_nowhere(self):
+        page = "[base](../src/base/README.md) [web](https://example.org) [part](#part)\n"
+        self.assertEqual(self.breaches({"docs/page.md": page}), [])
+        self.assert_breach({"docs/page.md": page + "[gone](gone.md#part)\n"},
+                           "docs/page.md:2", "links to gone.md")
+
     def test_text_that_only_makes_sense_on_one_machine(self):
         for line in ["see /wor" "k/notes", "cd /hom" "e/ann/mesg", "https://registry." "npmjs.org/x"]:
             self.assert_breach({"docs/page.md": f"one\n{line}\n"}, "docs/page.md:2")
