@@ -88,8 +88,10 @@ export class FakeCore {
   readonly refuseAnswers: any[] = [];
   /** A message larger than this ends the stream it came on, as a gRPC server's limit does. */
   maxMessage = 4 << 20;
-  outputsMustHave = '';
   port = 0;
+  /** The name of the one instance it has, and its token. */
+  service = 'shop';
+  token = TOKEN;
   private server: grpc.Server | undefined;
   private readonly calls = new Set<Call>();
   private readonly workers = new Set<WorkerLink>();
@@ -160,7 +162,7 @@ export class FakeCore {
   }
 
   /** Emits as some other worker would. */
-  emit(key: string, data: object, service = 'shop'): string {
+  emit(key: string, data: object, service = this.service): string {
     const position = String(this.history.length + 1);
     const event = {
       position, id: `e${position}`, source: { service }, key, data: Buffer.from(JSON.stringify(data)),
@@ -175,7 +177,7 @@ export class FakeCore {
   /** Asks the service for a task, as an application would. */
   execute(task: string, inputs: object = {}, options: Partial<StoredExecution> = {}): StoredExecution {
     const execution: StoredExecution = {
-      id: `x${++this.counter}`, source: { service: 'shop', serviceHash: 'sh', instanceHash: 'ih' }, task,
+      id: `x${++this.counter}`, source: { service: this.service, serviceHash: 'sh', instanceHash: 'ih' }, task,
       inputs: Buffer.from(JSON.stringify(inputs)), tags: [], state: 'CREATED', outcome: null, attempts: [],
       position: '', priority: 0, retry: null, timeoutUs: '0', deliveryId: '', ...options,
     };
@@ -265,7 +267,7 @@ export class FakeCore {
   }
 
   private checkToken(metadata: grpc.Metadata): void {
-    if (metadata.get('authorization')[0] === `Bearer ${TOKEN}`) return;
+    if (metadata.get('authorization')[0] === `Bearer ${this.token}`) return;
     throw refusal(grpc.status.UNAUTHENTICATED, 'the token is not that of an instance', 'TOKEN_UNKNOWN');
   }
 
@@ -298,7 +300,7 @@ export class FakeCore {
         return known;
       }
       const position = String(this.history.length + 1);
-      const stored = { ...event, position, source: { service: 'shop' }, recordedUs: 1 };
+      const stored = { ...event, position, source: { service: this.service }, recordedUs: 1 };
       this.events.push(stored);
       this.history.push({ event: stored });
       if (event.id) this.eventIds.set(event.id, position);
@@ -389,7 +391,7 @@ export class FakeCore {
       this.hellos.push(message.hello);
       worker = { call, tasks: message.hello.tasks, credits: message.hello.credits, held: new Set(), draining: false };
       this.workers.add(worker);
-      call.write({ welcome: { instanceHash: 'ih', service: 'shop', durability: 'sync', maxCredits: worker.credits } });
+      call.write({ welcome: { instanceHash: 'ih', service: this.service, durability: 'sync', maxCredits: worker.credits } });
     }
     if (!worker) return;
     if (message.drain) worker.draining = true;

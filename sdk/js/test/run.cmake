@@ -1,0 +1,31 @@
+# Builds and tests the package in a copy of it under WORK, where it lies as in the checkout SOURCE, with
+# proto/ beside it. Dependencies are installed again only when the lockfile changes.
+foreach(folder proto/google proto/mesg sdk/js/src sdk/js/test sdk/js/examples sdk/js/scripts sdk/js/dist sdk/js/dist-test)
+  file(REMOVE_RECURSE ${WORK}/${folder})
+endforeach()
+foreach(folder proto/google proto/mesg sdk/js/src sdk/js/test sdk/js/examples sdk/js/scripts)
+  get_filename_component(parent ${folder} DIRECTORY)
+  file(COPY ${SOURCE}/${folder} DESTINATION ${WORK}/${parent})
+endforeach()
+file(COPY ${SOURCE}/sdk/js/package.json ${SOURCE}/sdk/js/package-lock.json ${SOURCE}/sdk/js/.npmrc
+  ${SOURCE}/sdk/js/tsconfig.json ${SOURCE}/sdk/js/tsconfig.test.json DESTINATION ${WORK}/sdk/js)
+
+function(run)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${WORK}/sdk/js RESULT_VARIABLE result)
+  if(result)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command} failed: ${result}")
+  endif()
+endfunction()
+
+file(SHA256 ${SOURCE}/sdk/js/package-lock.json wanted)
+set(stamp ${WORK}/installed)
+set(installed "")
+if(EXISTS ${stamp})
+  file(READ ${stamp} installed)
+endif()
+if(NOT installed STREQUAL wanted)
+  run(${NPM} ci --no-audit --no-fund)
+  file(WRITE ${stamp} ${wanted})
+endif()
+run(${NPM} test)
