@@ -5,7 +5,14 @@
  */
 export { Application } from './application';
 export type {
-  ApplicationOptions, Condition, CreateOptions, EventFilter, ExecuteOptions, HandlerOptions, ListenOptions, ResultFilter,
+  ApplicationOptions,
+  Condition,
+  CreateOptions,
+  EventFilter,
+  ExecuteOptions,
+  HandlerOptions,
+  ListenOptions,
+  ResultFilter,
 } from './application';
 export type { ConnectionOptions, Log } from './connection';
 export type { Emitted } from './emitter';

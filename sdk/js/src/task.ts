@@ -75,7 +75,10 @@ export interface TaskContext {
  * Performs a task. What it resolves with is the output, or {@link NamedOutput | a named one}. What it
  * throws is the reason of a failed attempt, see {@link PermanentError}.
  */
-export type TaskHandler<I = any, O = any> = (inputs: I, context: TaskContext) => O | NamedOutput | Promise<O | NamedOutput>;
+export type TaskHandler<I = any, O = any> = (
+  inputs: I,
+  context: TaskContext,
+) => O | NamedOutput | Promise<O | NamedOutput>;
 
 /** An event as it goes over the wire; its id may be ''. */
 export function toWireEvent(

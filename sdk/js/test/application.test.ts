@@ -368,3 +368,13 @@ test('nothing is lost behind a handler that is slow', async () => {
   release();
   await until(() => heard === 500, 'all of them');
 });
+
+test('inputs too large for the stream are refused and the others arrive', async () => {
+  await serve();
+  const [large, small] = await Promise.allSettled([
+    app.execute('shop', 'double', { text: 'x'.repeat(5 << 20) }),
+    app.execute('shop', 'double', { n: 1 }),
+  ]);
+  assert.equal((large as PromiseRejectedResult).reason.code, 'RESOURCE_EXHAUSTED');
+  assert.equal(small.status, 'fulfilled');
+});

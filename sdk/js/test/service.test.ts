@@ -428,3 +428,22 @@ test('with parse, stringify and raw a service keeps integers of any size', async
   assert.equal(core.events[0].data.toString(), big);
   await assert.rejects(service.emit('transfer', { wei: 1n }), { code: 'INVALID_ARGUMENT', reason: 'NOT_JSON' });
 });
+
+test('outputs too large for the stream fail for good and the service goes on', async () => {
+  const service = newService();
+  service.task('a', ({ size }) => ({ text: 'x'.repeat(size) }));
+  await service.start();
+  const done = await core.finished(core.execute('a', { size: 5 << 20 }));
+  assert.equal(done.state, 'FAILED');
+  assert.match(done.outcome.error, /^the outputs were refused: .*larger/);
+  assert.equal((await core.finished(core.execute('a', { size: 1 }))).state, 'COMPLETED');
+});
+
+test('a service that Core refuses later ends with that error', async () => {
+  const service = newService();
+  service.task('a', () => ({}));
+  await service.start();
+  core.token = 'another';
+  core.dropStreams();
+  await assert.rejects(service.done, { code: 'UNAUTHENTICATED', reason: 'TOKEN_UNKNOWN' });
+});
