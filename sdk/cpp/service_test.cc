@@ -1,0 +1,516 @@
+#include "mesg/service.h"
+
+#include <atomic>
+#include <csignal>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_core_test_support.h"
+
+namespace mesg::sdk {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+class ServiceTest : public ::testing::Test {
+ protected:
+  ServiceOptions Options() {
+    ServiceOptions options;
+    options.endpoint = core_.endpoint();
+    options.token = "secret";
+    options.threads = 2;
+    options.log = [](std::string_view) {};
+    return options;
+  }
+  bool Answered(std::size_t count) {
+    return Eventually([&] { return core_.answers().size() >= count; });
+  }
+  FakeCore core_;
+};
+
+TEST_F(ServiceTest, TaskGetsItsDeliveryAndItsAnswerReachesCore) {
+  Service service(Options());
+  service.OnTask("greet", [](const Task& task) -> Result<Outputs> {
+    EXPECT_EQ(task.key(), "greet");
+    EXPECT_EQ(task.execution_id(), "e1");
+    EXPECT_EQ(task.attempt(), 2U);
+    EXPECT_EQ(task.deadline(), FromMicros(1'800'000'000'000'000));
+    EXPECT_THAT(task.tags(), ElementsAre("tag"));
+    EXPECT_FALSE(task.Cancelled());
+    return Outputs{.output_key = "done", .json = task.inputs()};
+  });
+  service.Start();
+  core_.Deliver("greet", R"({"name":"Ada"})", "e1", 2);
+  ASSERT_TRUE(Answered(1));
+  const auto answer = core_.answers().front();
+  EXPECT_TRUE(answer.success);
+  EXPECT_EQ(answer.output_key, "done");
+  EXPECT_EQ(answer.text, R"({"name":"Ada"})");
+  EXPECT_THAT(core_.hello_tasks(), ElementsAre("greet"));
+  EXPECT_TRUE(service.Connected());
+}
+
+TEST_F(ServiceTest, BufferedEventsAndKeysTravelWithASuccessAndNotWithAFailure) {
+  Service service(Options());
+  service.OnTask("task", [](const Task& task) -> Result<Outputs> {
+    task.Emit({.key = "moved", .json = "{}"});
+    task.Change(KeyChange::Put("position", "7"));
+    if (task.inputs() == "fail") return Unavailable("the peer is down");
+    return Outputs{};
+  });
+  service.Start();
+  core_.Deliver("task", "{}", "good");
+  ASSERT_TRUE(Answered(1));
+  core_.Deliver("task", "fail", "bad");
+  ASSERT_TRUE(Answered(2));
+  EXPECT_THAT(core_.answers()[0].events, ElementsAre("moved={}"));
+  EXPECT_THAT(core_.answers()[0].changes, ElementsAre("position=7"));
+  EXPECT_THAT(core_.answers()[1].events, SizeIs(0));
+  EXPECT_EQ(core_.answers()[1].text, "the peer is down");
+  EXPECT_FALSE(core_.answers()[1].permanent);
+}
+
+TEST_F(ServiceTest, PermanentFailureSaysSo) {
+  Service service(Options());
+  service.OnTask("task", [](const Task&) -> Result<Outputs> {
+    return Permanent(InvalidArgument("no such address"));
+  });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  EXPECT_FALSE(core_.answers()[0].success);
+  EXPECT_TRUE(core_.answers()[0].permanent);
+}
+
+TEST_F(ServiceTest, HandlerThatThrowsHasFailed) {
+  Service service(Options());
+  service.OnTask("sync", [](const Task&) -> Result<Outputs> { throw std::runtime_error("ouch"); });
+  service.OnTaskAsync("async", [](const Responder&) { throw std::runtime_error("ouch"); });
+  service.Start();
+  core_.Deliver("sync", "{}", "e1");
+  core_.Deliver("async", "{}", "e2");
+  ASSERT_TRUE(Answered(2));
+  EXPECT_THAT(core_.answers()[0].text, HasSubstr("threw"));
+  EXPECT_FALSE(core_.answers()[0].permanent);
+}
+
+TEST_F(ServiceTest, ResponderAnswersLaterFromAnotherThread) {
+  Service service(Options());
+  std::promise<Responder> promise;
+  service.OnTaskAsync("task",
+                      [&](Responder responder) { promise.set_value(std::move(responder)); });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  Responder responder = promise.get_future().get();
+  std::thread([&] { responder.Succeed({.json = "[1]"}); }).join();
+  ASSERT_TRUE(Answered(1));
+  responder.Fail(Internal("a second answer goes nowhere"));
+  EXPECT_EQ(core_.answers()[0].text, "[1]");
+}
+
+TEST_F(ServiceTest, ResponderDroppedUnansweredHandsTheTaskBack) {
+  Service service(Options());
+  service.OnTaskAsync("task", [](const Responder&) {});
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  EXPECT_TRUE(Eventually([&] { return core_.refusals().size() == 1; }));
+  EXPECT_THAT(core_.refusals(), ElementsAre("e1"));
+  EXPECT_THAT(core_.answers(), SizeIs(0));
+}
+
+TEST_F(ServiceTest, ResponderMayOutliveItsService) {
+  std::promise<Responder> promise;
+  std::optional<Responder> responder;
+  {
+    Service service(Options());
+    service.OnTaskAsync("task", [&](Responder given) { promise.set_value(std::move(given)); });
+    service.Start();
+    core_.Deliver("task", "{}", "e1");
+    responder.emplace(promise.get_future().get());
+  }
+  EXPECT_TRUE(responder->task().Cancelled());
+  responder->Succeed({});
+  EXPECT_THAT(core_.answers(), SizeIs(0));
+}
+
+// The answer was recorded, the acknowledgement lost: it is sent again and Core takes it once.
+TEST_F(ServiceTest, AnswerLostOnTheWayIsSentAgain) {
+  Service service(Options());
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    return Outputs{};
+  });
+  service.Start();
+  core_.CutBeforeAccepting();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  ASSERT_TRUE(Eventually([&] { return core_.workers() >= 2; }));
+  core_.Deliver("task", "{}", "e2");
+  ASSERT_TRUE(Answered(2));
+  EXPECT_EQ(core_.answers()[1].execution_id, "e2");
+  EXPECT_EQ(calls, 2);
+}
+
+// The connection broke while a task ran. Core delivers the execution again; it is not run twice,
+// and its answer names the new delivery.
+TEST_F(ServiceTest, RedeliveredExecutionThatStillRunsIsNotRunTwice) {
+  Service service(Options());
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    released.wait();
+    return Outputs{};
+  });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Eventually([&] { return calls == 1; }));
+  core_.CutStreams();
+  ASSERT_TRUE(Eventually([&] { return core_.workers() == 2; }));
+  const std::string second = core_.Deliver("task", "{}", "e1", 2);
+  core_.Deliver("task", "{}", "marker");  // Is begun by the second thread, behind the redelivery.
+  ASSERT_TRUE(Eventually([&] { return calls == 2; }));
+  release.set_value();
+  ASSERT_TRUE(Answered(2));
+  EXPECT_EQ(calls, 2);
+  std::vector<std::string> deliveries;
+  for (const auto& answer : core_.answers()) {
+    if (answer.execution_id == "e1") deliveries.push_back(answer.delivery_id);
+  }
+  EXPECT_THAT(deliveries, ElementsAre(second));
+}
+
+TEST_F(ServiceTest, RestartOfCoreIsSurvived) {
+  Service service(Options());
+  service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  core_.Stop();
+  EXPECT_TRUE(Eventually([&] { return !service.Connected(); }));
+  core_.Start();
+  core_.Deliver("task", "{}", "e2");
+  EXPECT_TRUE(Answered(2));
+}
+
+TEST_F(ServiceTest, CancelReachesTheRunningTask) {
+  Service service(Options());
+  std::promise<void> begun;
+  std::promise<void> told;
+  service.OnTask("task", [&](const Task& task) -> Result<Outputs> {
+    std::promise<void> cancelled;
+    task.OnCancel([&] { cancelled.set_value(); });
+    begun.set_value();
+    cancelled.get_future().wait();
+    EXPECT_TRUE(task.Cancelled());
+    bool at_once = false;
+    task.OnCancel([&] { at_once = true; });
+    EXPECT_TRUE(at_once);
+    told.set_value();
+    return Cancelled("stopped");
+  });
+  service.Start();
+  const auto delivery = core_.Deliver("task", "{}", "e1");
+  begun.get_future().wait();
+  core_.CancelDelivery(delivery);
+  EXPECT_EQ(told.get_future().wait_for(20s), std::future_status::ready);
+  EXPECT_TRUE(Answered(1));
+}
+
+TEST_F(ServiceTest, CancelledTaskThatWaitsIsNotBegun) {
+  auto options = Options();
+  options.threads = 1;
+  Service service(options);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    released.wait();
+    return Outputs{};
+  });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Eventually([&] { return calls == 1; }));
+  core_.CancelDelivery(core_.Deliver("task", "{}", "e2"));
+  EXPECT_TRUE(Eventually([&] { return core_.refusals().size() == 1; }));
+  release.set_value();
+  EXPECT_TRUE(Answered(1));
+  EXPECT_EQ(calls, 1);
+}
+
+// Outputs that break the contract must not leave the execution waiting for its timeout.
+TEST_F(ServiceTest, RefusedOutputsBecomeAPermanentFailure) {
+  Service service(Options());
+  service.OnTask("task",
+                 [](const Task&) -> Result<Outputs> { return Outputs{.json = "{\"x\":1}"}; });
+  service.Start();
+  core_.RefuseNextAnswer(InvalidArgument("x: expected a String, got a Number"));
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  EXPECT_FALSE(core_.answers()[0].success);
+  EXPECT_TRUE(core_.answers()[0].permanent);
+  EXPECT_THAT(core_.answers()[0].text, HasSubstr("expected a String"));
+}
+
+TEST_F(ServiceTest, StopFinishesWhatRunsAndHandsBackWhatWaits) {
+  auto options = Options();
+  options.threads = 1;
+  Service service(options);
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    released.wait();
+    return Outputs{};
+  });
+  auto run = std::async(std::launch::async, [&] { return service.Run(); });
+  core_.Deliver("task", "{}", "running");
+  ASSERT_TRUE(Eventually([&] { return calls == 1; }));
+  core_.Deliver("task", "{}", "waiting");
+  service.Stop();
+  EXPECT_TRUE(Eventually([&] { return core_.refusals().size() == 1; }));
+  EXPECT_TRUE(Eventually([&] { return core_.worker_drained(); }));
+  release.set_value();
+  EXPECT_TRUE(run.get());
+  EXPECT_THAT(core_.refusals(), ElementsAre("waiting"));
+  ASSERT_THAT(core_.answers(), SizeIs(1));
+  EXPECT_EQ(core_.answers()[0].execution_id, "running");
+}
+
+TEST_F(ServiceTest, StopCancelsWhatOutlastsTheGrace) {
+  auto options = Options();
+  options.drain_grace = 1ms;
+  Service service(options);
+  std::atomic<bool> begun = false;
+  service.OnTask("task", [&](const Task& task) -> Result<Outputs> {
+    begun = true;
+    EXPECT_TRUE(Eventually([&] { return task.Cancelled(); }));
+    return Outputs{};
+  });
+  auto run = std::async(std::launch::async, [&] { return service.Run(); });
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Eventually([&] { return begun.load(); }));
+  service.Stop();
+  EXPECT_TRUE(run.get());
+}
+
+TEST_F(ServiceTest, DrainFromCoreLeadsToANewConnection) {
+  Service service(Options());
+  service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });
+  service.Start();
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  core_.SendDrain();
+  EXPECT_TRUE(Eventually([&] { return core_.workers() == 2; }));
+}
+
+TEST_F(ServiceTest, WrongTokenEndsTheRunWithCoresReason) {
+  core_.RequireToken("another");
+  Service service(Options());
+  service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });
+  const auto run = service.Run();
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().code, Code::kUnauthenticated);
+  const auto emitted = service.Emit({.key = "event", .json = "{}"});
+  ASSERT_FALSE(emitted);
+  EXPECT_EQ(emitted.error().code, Code::kUnauthenticated);
+}
+
+TEST_F(ServiceTest, SignalEndsTheRun) {
+  Service service(Options());
+  std::promise<void> begun;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    begun.set_value();
+    return Outputs{};
+  });
+  auto run = std::async(std::launch::async, [&] { return service.RunUntilSignal(); });
+  core_.Deliver("task", "{}", "e1");
+  begun.get_future().wait();
+  ASSERT_TRUE(Answered(1));
+  ::raise(SIGTERM);
+  EXPECT_TRUE(run.get());
+}
+
+TEST_F(ServiceTest, EmitReturnsPositionsOfAllOrNothing) {
+  Service service(Options());
+  const auto emitted =
+      service.EmitBatch({{.key = "a", .json = "{}"}, {.key = "b", .json = "{}", .id = "mine"}});
+  ASSERT_TRUE(emitted);
+  EXPECT_THAT(emitted->positions, ElementsAre("1", "2"));
+  EXPECT_EQ(emitted->durability, "sync");
+  EXPECT_FALSE(core_.events()[0].id.empty());
+  EXPECT_EQ(core_.events()[1].id, "mine");
+}
+
+TEST_F(ServiceTest, KnownIdIsReportedAsADuplicate) {
+  Service service(Options());
+  ASSERT_TRUE(service.Emit({.key = "a", .json = "{}", .id = "mine"}));
+  const auto again =
+      service.EmitBatch({{.key = "a", .json = "{}"}, {.key = "a", .json = "{}", .id = "mine"}});
+  ASSERT_TRUE(again);
+  EXPECT_THAT(again->duplicates, ElementsAre(1U));
+  EXPECT_THAT(again->positions, ElementsAre("2", "1"));
+}
+
+// Recorded, and the acknowledgement lost: sent again under the same id, it is one event.
+TEST_F(ServiceTest, EmitWhoseAcknowledgementIsLostIsRecordedOnce) {
+  Service service(Options());
+  core_.CutBeforeEmitted();
+  const auto emitted = service.Emit({.key = "a", .json = "{}"});
+  ASSERT_TRUE(emitted);
+  EXPECT_THAT(emitted->duplicates, SizeIs(0));
+  EXPECT_THAT(core_.events(), SizeIs(1));
+  EXPECT_EQ(core_.emit_requests(), 2U);
+}
+
+TEST_F(ServiceTest, EmitWaitsForCoreToComeBack) {
+  Service service(Options());
+  ASSERT_TRUE(service.Emit({.key = "a", .json = "{}"}));
+  core_.Stop();
+  auto emitted =
+      std::async(std::launch::async, [&] { return service.Emit({.key = "b", .json = "{}"}); });
+  core_.Start();
+  EXPECT_TRUE(emitted.get());
+  EXPECT_THAT(core_.events(), SizeIs(2));
+}
+
+TEST_F(ServiceTest, EmitGivesUpInTimeAndSaysThatNothingHappened) {
+  auto options = Options();
+  core_.Stop();
+  options.emit_timeout = 50ms;
+  Service service(options);
+  const auto emitted = service.Emit({.key = "a", .json = "{}"});
+  ASSERT_FALSE(emitted);
+  EXPECT_EQ(emitted.error().code, Code::kDeadlineExceeded);
+  EXPECT_THAT(emitted.error().message, HasSubstr("nothing was emitted"));
+  core_.Start();
+}
+
+// Many emits that gather travel as one request, and a bad one among them fails alone.
+TEST_F(ServiceTest, BadEventDoesNotFailItsNeighbours) {
+  Service service(Options());
+  core_.RefuseEventKey("bad");
+  core_.Hold(true);
+  std::mutex mutex;
+  std::vector<std::string> outcomes(20);
+  std::atomic<int> done = 0;
+  for (std::size_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(service.EmitAsync({{.key = i == 7 ? "bad" : "good", .json = "{}"}}, {},
+                                  [&, i](Result<Emitted> emitted) {
+                                    const std::scoped_lock lock(mutex);
+                                    outcomes[i] = emitted ? "ok" : emitted.error().reason;
+                                    ++done;
+                                  }));
+  }
+  core_.Hold(false);
+  ASSERT_TRUE(Eventually([&] { return done == 20; }));
+  for (std::size_t i = 0; i < 20; ++i)
+    EXPECT_EQ(outcomes[i], i == 7 ? "EVENT_NOT_FOUND" : "ok") << i;
+  EXPECT_THAT(core_.events(), SizeIs(19));
+}
+
+TEST_F(ServiceTest, TooManyUnacknowledgedEmitsAreRefusedAtOnce) {
+  auto options = Options();
+  options.max_pending_events = 3;
+  Service service(options);
+  core_.Hold(true);
+  std::atomic<int> done = 0;
+  const auto note = [&](const Result<Emitted>&) { ++done; };
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(service.EmitAsync({{.key = "a", .json = "{}"}}, {}, note));
+  }
+  const auto refused = service.EmitAsync({{.key = "a", .json = "{}"}}, {}, note);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  core_.Hold(false);
+  ASSERT_TRUE(Eventually([&] { return done == 3; }));
+  EXPECT_TRUE(service.Emit({.key = "a", .json = "{}"}));
+}
+
+TEST_F(ServiceTest, RefusalCarriesTheFieldThatIsWrong) {
+  Service service(Options());
+  core_.RefuseEventKey("bad");
+  const auto emitted = service.Emit({.key = "bad", .json = "{}"});
+  ASSERT_FALSE(emitted);
+  ASSERT_THAT(emitted.error().violations, SizeIs(1));
+  EXPECT_EQ(emitted.error().violations[0].path, "events[0].key");
+}
+
+TEST_F(ServiceTest, DestructionFailsPendingEmits) {
+  std::promise<Result<Emitted>> promise;
+  core_.Hold(true);
+  {
+    Service service(Options());
+    ASSERT_TRUE(service.EmitAsync({{.key = "a", .json = "{}"}}, {}, [&](Result<Emitted> emitted) {
+      promise.set_value(std::move(emitted));
+    }));
+  }
+  const auto emitted = promise.get_future().get();
+  ASSERT_FALSE(emitted);
+  EXPECT_EQ(emitted.error().code, Code::kCancelled);
+}
+
+TEST_F(ServiceTest, KeysArePutReadListedAndDeleted) {
+  Service service(Options());
+  EXPECT_EQ(*service.Put("a/1", "1"), 1U);
+  EXPECT_EQ(*service.Put("a/1", "2", 1), 2U);
+  EXPECT_EQ(*service.Put("a/2", "3", 0), 1U);
+  EXPECT_EQ(*service.Put("b", "4"), 1U);
+  const auto stale = service.Put("a/1", "5", 1);
+  ASSERT_FALSE(stale);
+  EXPECT_EQ(stale.error().code, Code::kAborted);
+  EXPECT_EQ(service.Get("a/1")->json, "2");
+  EXPECT_EQ(service.Get("a/1")->version, 2U);
+  EXPECT_EQ(service.Get("none")->version, 0U);
+  EXPECT_THAT(*service.List("a/"), SizeIs(2));
+  EXPECT_THAT(*service.List("a/", 1), SizeIs(1));
+  EXPECT_THAT(*service.List("a/", 0, "a/1"), SizeIs(1));
+  EXPECT_TRUE(service.Delete("a/1"));
+  EXPECT_EQ(service.Get("a/1")->version, 0U);
+}
+
+// The change was made, its acknowledgement lost: sent again it finds its own version. The caller is
+// told that it may have been itself.
+TEST_F(ServiceTest, StaleVersionAfterAResendIsMarked) {
+  Service service(Options());
+  core_.CutBeforeEmitted();
+  const auto put = service.Put("a", "1", 0);
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::kAborted);
+  EXPECT_EQ(put.error().reason, "RESENT");
+}
+
+TEST_F(ServiceTest, ThousandsOfTasksAndEmitsAllArrive) {
+  Service service(Options());
+  std::atomic<int> emitted = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    const auto sent =
+        service.EmitAsync({{.key = "a", .json = "{}"}}, {}, [&](const Result<Emitted>& e) {
+          if (e) ++emitted;
+        });
+    if (!sent) return sent.error();
+    return Outputs{};
+  });
+  service.Start();
+  for (int i = 0; i < 3'000; ++i) core_.Deliver("task", "{}", "e" + std::to_string(i));
+  EXPECT_TRUE(Answered(3'000));
+  EXPECT_TRUE(Eventually([&] { return emitted == 3'000; }));
+  EXPECT_THAT(core_.events(), SizeIs(3'000));
+  EXPECT_LT(core_.emit_requests(), 3'000U);
+}
+
+}  // namespace
+}  // namespace mesg::sdk
