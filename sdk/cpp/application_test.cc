@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include "fake_core_test_support.h"
-#include "mesg/json.h"
 
 namespace mesg::sdk {
 namespace {
@@ -279,17 +278,6 @@ TEST_F(ApplicationTest, ListenerCallbackMayExecute) {
   ASSERT_TRUE(listener);
   for (int i = 0; i < 10; ++i) core_.Append("s", "k", "{}");
   EXPECT_TRUE(Eventually([&] { return executed == 10; }));
-}
-
-TEST(JsonObjectTest, WritesWhatWasAdded) {
-  EXPECT_EQ(JsonObject()
-                .Add("text", "a\"b")
-                .Add("number", 200)
-                .Add("flag", true)
-                .AddRaw("list", "[1]")
-                .Take(),
-            R"({"text":"a\"b","number":200,"flag":true,"list":[1]})");
-  EXPECT_EQ(JsonObject().Take(), "{}");
 }
 
 }  // namespace

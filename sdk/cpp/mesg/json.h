@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace mesg::sdk {
 
 /// Writes one JSON object, field by field, in the order of the calls.
@@ -33,5 +35,13 @@ class JsonObject {
  private:
   std::string text_ = "{";
 };
+
+/// True when Core takes `text` as a JSON value: well-formed UTF-8, no key twice in an object,
+/// nested no deeper than 100.
+bool IsJson(std::string_view text);
+
+/// How bytes that are not text travel in JSON: base64 with padding (RFC 4648, section 4).
+std::string ToBase64(std::string_view bytes);
+Result<std::string> FromBase64(std::string_view text);
 
 }  // namespace mesg::sdk
