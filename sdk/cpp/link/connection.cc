@@ -37,6 +37,7 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& endpoint) {
 
 // After which somebody should know that Core cannot be reached.
 constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::milliseconds kMoment{100};
 
 Code ToCode(int code) { return code >= 1 && code <= 16 ? static_cast<Code>(code) : Code::kUnknown; }
 
@@ -52,8 +53,8 @@ void Connection::Authorize(grpc::ClientContext& context) const {
   if (!token_.empty()) context.AddMetadata("authorization", "Bearer " + token_);
 }
 
-bool Connection::Reachable() {
-  const bool ready = channel_->GetState(true) == GRPC_CHANNEL_READY;
+bool Connection::WaitReachable() {
+  const bool ready = channel_->WaitForConnected(std::chrono::system_clock::now() + kMoment);
   const auto now = std::chrono::steady_clock::now();
   {
     const std::scoped_lock lock(mutex_);

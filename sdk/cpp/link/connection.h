@@ -29,9 +29,10 @@ class Connection {
   /// Adds the token to a call.
   void Authorize(grpc::ClientContext& context) const;
 
-  /// Whether there is a connection at this moment; begins to make one. Says so once when that takes
-  /// long.
-  bool Reachable();
+  /// Whether there is a connection, after waiting a moment for it; begins to make one. Says so once
+  /// when that takes long. Blocks for up to 100 ms: gRPC makes connections only while somebody
+  /// waits.
+  bool WaitReachable();
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   const std::string& endpoint() const { return endpoint_; }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -53,12 +52,9 @@ class Stream : public std::enable_shared_from_this<Stream<Request, Response>> {
       : connection_(connection), handler_(handler), begin_(std::move(begin)) {}
 
   void Start() {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (started_ || stopping_) return;
-      started_ = true;
-    }
-    Open();
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(started_, true) || stopping_) return;
+    Later(std::chrono::milliseconds(0));
   }
 
   /// There is something to send.
@@ -163,16 +159,14 @@ class Stream : public std::enable_shared_from_this<Stream<Request, Response>> {
     Response in_;
   };
 
+  // On the thread that keeps time.
   void Open() {
+    // Nothing is written before there is somebody to read it: "sent" shall mean something.
+    const bool reachable = connection_.WaitReachable();
     {
       const std::scoped_lock lock(mutex_);
       if (stopping_ || finishing_) return CloseForGood();
-      // Nothing is written before there is somebody to read it: "sent" shall mean something.
-      if (!connection_.Reachable()) {
-        const unsigned looks = std::min(looks_++, 7U);
-        return Later(std::chrono::milliseconds(1U << looks));
-      }
-      looks_ = 0;
+      if (!reachable) return Later(std::chrono::milliseconds(0));
       opening_ = true;
     }
     handler_.Opened();
@@ -267,7 +261,6 @@ class Stream : public std::enable_shared_from_this<Stream<Request, Response>> {
   std::mutex mutex_;
   std::condition_variable closed_changed_;
   Attempt* attempt_ = nullptr;
-  unsigned looks_ = 0;  // For Core to be reachable, in vain.
   bool started_ = false;
   bool opening_ = false;
   bool open_ = false;  // Messages can be written.
