@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mesg::services::webhook {
+
+/// An HTTP request as it came.
+struct Incoming {
+  std::string id;
+  std::string method;
+  std::string target;  ///< Path and query.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string remote;
+};
+
+/// The data of event `request`. Bytes that are not UTF-8 never reach Core as text.
+std::string WriteEvent(const Incoming& incoming, bool held);
+
+/// The inputs of task `respond`.
+struct Reply {
+  std::string request_id;
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+/// InvalidArgument names the input that cannot be sent: a status outside 200..599, a line break in
+/// a header, a header that frames the message (Content-Length and the like are the server's).
+Result<Reply> ReadReply(std::string_view inputs_json);
+
+/// Whether `signature` (hex or base64, "sha256=" in front or not) is the HMAC of `body` under
+/// `secret`. Takes the same time for every wrong signature of one length.
+bool VerifySignature(std::string_view algorithm, std::string_view secret, std::string_view body,
+                     std::string_view signature);
+
+}  // namespace mesg::services::webhook
