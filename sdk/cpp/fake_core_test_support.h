@@ -34,6 +34,8 @@ class FakeCore {
     std::string id;
   };
 
+  class State;  // Its inside; of no use to tests.
+
   FakeCore();
   ~FakeCore();
 
@@ -84,7 +86,6 @@ class FakeCore {
   std::size_t executions() const;
 
  private:
-  class State;
   class Server;
   std::shared_ptr<State> state_;
   std::unique_ptr<Server> server_;
