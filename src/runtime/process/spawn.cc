@@ -194,6 +194,12 @@ Environment InheritedEnvironment() {
   return inherited;
 }
 
+std::filesystem::path HelperFolder() {
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return self.parent_path().parent_path() / "libexec" / "mesg";
+}
+
 Result<Process> Spawn(const SpawnRequest& request) {
   if (request.argv.empty() || request.argv.front().empty()) {
     return InvalidArgument("there is no program to start: the command is empty");

@@ -23,6 +23,9 @@ Environment InheritedEnvironment();
 /// Those variables of Core's environment whose name `wanted` accepts.
 Environment EnvironmentWhere(bool (*wanted)(std::string_view name));
 
+/// Where Core's helper programs are: ../libexec/mesg beside the folder of this executable.
+std::filesystem::path HelperFolder();
+
 /// What a process may use; 0 leaves Core's own limit.
 struct ResourceLimits {
   std::uint64_t address_space = 0;  ///< Bytes.

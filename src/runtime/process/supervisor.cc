@@ -20,6 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+fs::path LogsOf(const SupervisorOptions& options) {
+  return options.log_directory.empty() ? options.data_directory / "logs" : options.log_directory;
+}
+
 /// An id becomes a file name: nothing that could lead elsewhere.
 Result<void> CheckId(const std::string& id) {
   constexpr std::size_t kMaxLength = 128;
@@ -96,7 +100,7 @@ Supervisor::Impl::Impl(SupervisorOptions options, const Clock& clock, OnChange o
                .inherited = options_.inherited,
                .restart = options_.restart,
                .log = options_.log,
-               .logs = options_.data_directory / "logs",
+               .logs = LogsOf(options_),
                .prepare =
                    [this](PrepareRequest request, std::stop_token stop, Preparer::Progress progress,
                           std::function<void(Result<Prepared>)> done) {
@@ -170,7 +174,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Make(SupervisorOptions options, 
   const fs::path services = options.data_directory / "services";
   std::error_code error;
   fs::create_directories(services / "prepared", error);
-  if (!error) fs::create_directories(options.data_directory / "logs", error);
+  if (!error) fs::create_directories(LogsOf(options), error);
   if (error) {
     return Unavailable("cannot make folders in {}: {}", options.data_directory.string(),
                        error.message());

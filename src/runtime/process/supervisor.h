@@ -21,8 +21,10 @@ namespace mesg::runtime {
 struct LogListener;
 
 struct SupervisorOptions {
-  /// Core's data directory: keeps `services/prepared/`, `services/running/` and `logs/` in it.
+  /// Core's data directory: keeps `services/prepared/` and `services/running/` in it.
   std::filesystem::path data_directory;
+  std::filesystem::path
+      log_directory;  ///< One folder an instance; empty: `logs/` in the data directory.
   /// libexec/mesg/mesg-guard. Empty: what outlives a kill -9 of Core is only found by the next
   /// Core.
   std::filesystem::path guard_program;

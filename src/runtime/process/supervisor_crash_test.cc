@@ -16,7 +16,7 @@ class SupervisorCrashTest : public testing::Test {
   SupervisorOptions Options(bool with_guard) {
     SupervisorOptions options;
     options.data_directory = data_.path();
-    if (with_guard) options.guard_program = MESG_LIBEXEC "/mesg-guard";
+    if (with_guard) options.guard_program = HelperFolder() / "mesg-guard";
     return options;
   }
 

@@ -21,7 +21,7 @@ class SupervisorTest : public testing::Test {
   SupervisorTest() {
     setenv("MESG_TEST_SECRET_OF_CORE", "x", 1);
     options_.data_directory = data_.path();
-    options_.guard_program = MESG_LIBEXEC "/mesg-guard";
+    options_.guard_program = HelperFolder() / "mesg-guard";
     options_.restart = {.initial = milliseconds(1), .max = milliseconds(20), .give_up_after = 1000};
     WriteFile(data_.path() / "content" / "mesg.yml", "name: test\n");
   }
