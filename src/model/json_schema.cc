@@ -25,6 +25,10 @@ bool Found(std::string_view text, const re2::RE2& pattern) {
 std::string PathStep(std::string_view key) {
   std::string step = ".";
   for (const char c : key) {
+    if (static_cast<unsigned char>(c) < 0x20) {
+      step += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      continue;
+    }
     if (c == '.' || c == '[' || c == ']' || c == '\\') step += '\\';
     step += c;
   }

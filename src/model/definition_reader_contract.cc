@@ -1,0 +1,298 @@
+#include <charconv>
+
+#include "model/decimal.h"
+#include "model/definition_reader_map.h"
+
+// Events, tasks and their parameters.
+
+namespace mesg {
+namespace {
+
+constexpr std::uint32_t kMaxAttempts = 1000;
+constexpr double kMaxFactor = 1000;
+
+bool IsParameter(const YamlNode& entry) {
+  return entry.kind == YamlNode::Kind::kMap &&
+         (entry.Find("type") != nullptr || entry.Find("schema") != nullptr);
+}
+
+bool HasData(const YamlNode& entry) {
+  return entry.kind == YamlNode::Kind::kMap && entry.Find("data") != nullptr;
+}
+
+/// A plain scalar as JSON, by the rules of YAML 1.2's core schema.
+std::string PlainToJson(const std::string& text) {
+  if (text == "true" || text == "True" || text == "TRUE") return "true";
+  if (text == "false" || text == "False" || text == "FALSE") return "false";
+  if (IsNumber(text)) return text;
+  // YAML's numbers that JSON writes differently: +1, .5 and 1.
+  std::string_view digits = text;
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
+  std::string number = negative ? "-" : "";
+  if (digits.starts_with('.')) number += '0';
+  const std::size_t dot = digits.find('.');
+  number += digits.substr(0, dot);
+  if (dot != std::string_view::npos) {
+    const bool bare = dot + 1 == digits.size() || digits[dot + 1] == 'e' || digits[dot + 1] == 'E';
+    number += bare ? ".0" : ".";
+    number += digits.substr(dot + 1);
+  }
+  return IsNumber(number) && digits != "." ? number : QuoteJson(text);
+}
+
+}  // namespace
+
+std::string YamlToJson(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return "null";
+    case YamlNode::Kind::kScalar:
+      return node.quoted ? QuoteJson(node.text) : PlainToJson(node.text);
+    case YamlNode::Kind::kList: {
+      std::string json = "[";
+      for (const YamlNodePtr& item : node.items) {
+        if (json.size() > 1) json += ',';
+        json += YamlToJson(*item);
+      }
+      return json + "]";
+    }
+    case YamlNode::Kind::kMap: {
+      std::vector<const YamlNode::Member*> sorted;
+      for (const YamlNode::Member& member : node.members) sorted.push_back(&member);
+      std::ranges::sort(sorted, {},
+                        [](const auto* member) { return std::string_view(member->key); });
+      std::string json = "{";
+      for (const YamlNode::Member* member : sorted) {
+        if (json.size() > 1) json += ',';
+        json += QuoteJson(member->key) + ":" + YamlToJson(*member->value);
+      }
+      return json + "}";
+    }
+  }
+  return "null";
+}
+
+void DefinitionReader::ReadEventData(const Cursor& at, EventDefinition& into) {
+  ReadParameters(at, into.data.parameters);
+}
+
+void DefinitionReader::ReadEventAdditional(const Cursor& at, EventDefinition& into) {
+  ReadFlag(at, into.data.additional);
+}
+
+void DefinitionReader::ReadTaskInputs(const Cursor& at, TaskDefinition& into) {
+  ReadParameters(at, into.inputs.parameters);
+}
+
+void DefinitionReader::ReadTaskOutputs(const Cursor& at, TaskDefinition& into) {
+  if (at.node->kind != YamlNode::Kind::kMap) {
+    return ForEachMember(at, "a mapping of parameters or of named outputs", [](auto&&...) {});
+  }
+  std::size_t parameters = 0;
+  std::size_t named = 0;
+  for (const YamlNode::Member& member : at.node->members) {
+    if (IsParameter(*member.value)) {
+      ++parameters;
+    } else if (HasData(*member.value)) {
+      ++named;
+    }
+  }
+  if (parameters > 0 && named == 0) {
+    return ReadParameters(at, into.outputs.emplace_back().data.parameters);
+  }
+  ForEachMember(at, "", [&](const YamlNode::Member& member, const Cursor& value) {
+    CheckKey(value, member.key);
+    if (IsParameter(*member.value)) {
+      return Report(value,
+                    "is a parameter (it has a type), but other outputs are named ones (they have "
+                    "data); a task has either one set of outputs or named ones");
+    }
+    OutputDefinition& output = into.outputs.emplace_back();
+    output.key = member.key;
+    ReadMap(value, "a parameter (with a type) or a named output (with data)", output);
+  });
+}
+
+/// Called twice: in its turn, when nothing is known yet, and when the whole task was read.
+void DefinitionReader::ReadTaskAdditional(const Cursor& at, TaskDefinition& into) {
+  if (into.outputs.empty()) return;
+  const bool one_set = into.outputs.size() == 1 && into.outputs.front().key.empty();
+  const auto outputs = [&](bool value) {
+    if (one_set) into.outputs.front().data.additional = value;
+  };
+  if (at.node->kind != YamlNode::Kind::kMap) {
+    bool value = true;
+    if (!ReadFlag(at, value)) return;
+    into.inputs.additional = value;
+    return outputs(value);
+  }
+  for (const YamlNode::Member& member : at.node->members) {
+    const Cursor each = at.Member(member);
+    bool value = true;
+    if (member.key != "inputs" && member.key != "outputs") {
+      Report(each, "unknown key, expected one of inputs, outputs");
+    } else if (ReadFlag(each, value)) {
+      if (member.key == "inputs") {
+        into.inputs.additional = value;
+      } else if (one_set) {
+        outputs(value);
+      } else {
+        Report(each, "named outputs have an `additional` of their own, beside their data");
+      }
+    }
+  }
+}
+
+void DefinitionReader::ReadTaskTimeout(const Cursor& at, TaskDefinition& into) {
+  Duration timeout{};
+  if (ReadDuration(at, timeout)) into.timeout = timeout;
+}
+
+void DefinitionReader::ReadTaskRetry(const Cursor& at, TaskDefinition& into) {
+  if (at.node->kind == YamlNode::Kind::kNull) return;
+  RetryPolicy retry;
+  ReadMap(at, "a mapping such as {attempts: 5, initial: 1s}", retry);
+  if (retry.max < retry.initial && at.node->kind == YamlNode::Kind::kMap) {
+    if (at.node->Find("max") != nullptr) {
+      Report(at, fmt::format("its longest pause, max {}, is shorter than its first, initial {}",
+                             FormatDuration(retry.max), FormatDuration(retry.initial)));
+    }
+    retry.max = retry.initial;
+  }
+  into.retry = retry;
+}
+
+void DefinitionReader::ReadTaskEffect(const Cursor& at, TaskDefinition& into) {
+  std::vector<std::string_view> names;
+  for (const Effect effect : {Effect::kNone, Effect::kIdempotent, Effect::kOnce}) {
+    if (at.node->kind == YamlNode::Kind::kScalar && at.node->text == Name(effect)) {
+      into.effect = effect;
+      return;
+    }
+    names.push_back(Name(effect));
+  }
+  const std::string_view nearest = Nearest(at.node->text, names);
+  Expected(at, nearest.empty()
+                   ? "none, idempotent or once"
+                   : fmt::format("none, idempotent or once (did you mean {}?)", nearest));
+}
+
+void DefinitionReader::ReadOutputData(const Cursor& at, OutputDefinition& into) {
+  ReadParameters(at, into.data.parameters);
+}
+
+void DefinitionReader::ReadOutputAdditional(const Cursor& at, OutputDefinition& into) {
+  ReadFlag(at, into.data.additional);
+}
+
+void DefinitionReader::ReadParameters(const Cursor& at, std::vector<Parameter>& into) {
+  ForEachMember(at, "a mapping of parameters",
+                [&](const YamlNode::Member& member, const Cursor& value) {
+                  CheckKey(value, member.key);
+                  Parameter& parameter = into.emplace_back();
+                  parameter.key = member.key;
+                  ReadParameter(value, parameter);
+                });
+}
+
+void DefinitionReader::ReadParameter(const Cursor& at, Parameter& into) {
+  if (at.node->kind == YamlNode::Kind::kScalar) {
+    return Expected(at, fmt::format("a mapping with a type, such as {{type: String}}"));
+  }
+  ReadMap(at, "a mapping with a type", into);
+  if (at.node->kind != YamlNode::Kind::kMap && at.node->kind != YamlNode::Kind::kNull) return;
+  const YamlNode* const type = at.node->Find("type");
+  const YamlNode* const schema = at.node->Find("schema");
+  const auto member = [&](std::string_view key) {
+    return at.Member(*std::ranges::find(at.node->members, key, &YamlNode::Member::key));
+  };
+  if (type == nullptr && schema == nullptr) {
+    Report({at.node, at.line, at.column, at.path + ".type"},
+           "required: expected a type (String, Number, Boolean, Object or Any) or a schema");
+  }
+  if (schema != nullptr && type != nullptr) {
+    Report(member("schema"), "stands instead of a type, but there is a type too");
+  }
+  if (into.type == ParameterType::kObject && schema == nullptr) return;
+  for (const std::string_view key : {"object", "additional"}) {
+    const YamlNode* const value = at.node->Find(key);
+    if (value == nullptr || value->kind == YamlNode::Kind::kNull) continue;
+    if (key == "object" && into.object.empty()) continue;
+    // Beside a type that is misspelt this would only confuse.
+    if (schema != nullptr || (type != nullptr && type->text == Name(into.type))) {
+      Report(member(key), "belongs to parameters of type Object only");
+    }
+  }
+}
+
+void DefinitionReader::ReadParameterType(const Cursor& at, Parameter& into) {
+  std::vector<std::string_view> names;
+  for (const auto type : {ParameterType::kString, ParameterType::kNumber, ParameterType::kBoolean,
+                          ParameterType::kObject, ParameterType::kAny}) {
+    if (at.node->kind == YamlNode::Kind::kScalar && at.node->text == Name(type)) {
+      into.type = type;
+      return;
+    }
+    names.push_back(Name(type));
+  }
+  constexpr std::string_view kExpected = "String, Number, Boolean, Object or Any";
+  const std::string_view nearest = Nearest(at.node->text, names);
+  Expected(at, nearest.empty() ? std::string(kExpected)
+                               : fmt::format("{} (did you mean {}?)", kExpected, nearest));
+}
+
+void DefinitionReader::ReadParameterOptional(const Cursor& at, Parameter& into) {
+  ReadFlag(at, into.optional);
+}
+
+void DefinitionReader::ReadParameterRepeated(const Cursor& at, Parameter& into) {
+  ReadFlag(at, into.repeated);
+}
+
+void DefinitionReader::ReadParameterObject(const Cursor& at, Parameter& into) {
+  ReadParameters(at, into.object);
+}
+
+void DefinitionReader::ReadParameterAdditional(const Cursor& at, Parameter& into) {
+  ReadFlag(at, into.additional);
+}
+
+void DefinitionReader::ReadParameterSchema(const Cursor& at, Parameter& into) {
+  const bool flag = at.node->kind == YamlNode::Kind::kScalar && !at.node->quoted &&
+                    (at.node->text == "true" || at.node->text == "false");
+  if (at.node->kind != YamlNode::Kind::kMap && !flag)
+    return Expected(at, "a JSON Schema as a mapping");
+  into.schema = YamlToJson(*at.node);
+  const auto compiled = JsonSchema::Compile(into.schema);
+  if (!compiled) Report(at, compiled.error().message);
+}
+
+void DefinitionReader::ReadRetryAttempts(const Cursor& at, RetryPolicy& into) {
+  std::uint32_t attempts = 0;
+  const char* const end = at.node->text.data() + at.node->text.size();
+  const auto [stopped, error] = std::from_chars(at.node->text.data(), end, attempts);
+  if (at.node->kind != YamlNode::Kind::kScalar || error != std::errc() || stopped != end ||
+      attempts < 1 || attempts > kMaxAttempts) {
+    return Expected(at, fmt::format("a whole number from 1 to {}", kMaxAttempts));
+  }
+  into.attempts = attempts;
+}
+
+void DefinitionReader::ReadRetryInitial(const Cursor& at, RetryPolicy& into) {
+  ReadDuration(at, into.initial);
+}
+
+void DefinitionReader::ReadRetryFactor(const Cursor& at, RetryPolicy& into) {
+  ReadNumber(at, 1, kMaxFactor, into.factor);
+}
+
+void DefinitionReader::ReadRetryMax(const Cursor& at, RetryPolicy& into) {
+  ReadDuration(at, into.max);
+}
+
+void DefinitionReader::ReadRetryJitter(const Cursor& at, RetryPolicy& into) {
+  ReadNumber(at, 0, 1, into.jitter);
+}
+
+}  // namespace mesg
