@@ -248,10 +248,18 @@ class Cloner {
   git_repository* repository_ = nullptr;
 };
 
+/// libgit2, while it is in use.
+struct Library {
+  Library() { git_libgit2_init(); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+  ~Library() { git_libgit2_shutdown(); }
+};
+
 }  // namespace
 
 Result<runtime::HelperDone> Clone(const runtime::HelperRequest& request, Report& report) {
-  git_libgit2_init();
+  const Library library;
   // No settings of this machine: what is fetched must not depend on them.
   for (const int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL,
                           GIT_CONFIG_LEVEL_PROGRAMDATA}) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include "tasks.h"
 
@@ -47,4 +48,7 @@ int Main() {
 }  // namespace
 }  // namespace mesg::fetch
 
-int main() { return mesg::fetch::Main(); }
+int main() {
+  // The kernel frees it all; libgit2 keeps some memory of PCRE for good, which would be reported.
+  _exit(mesg::fetch::Main());
+}

@@ -101,14 +101,16 @@ TEST_F(SupervisorCrashTest, AGuardThatIsKilledIsReplaced) {
       const int pid = std::atoi(entry.path().filename().c_str());
       if (pid == 0) continue;
       const std::string stat = ReadFile(entry.path() / "stat");
-      const auto parent = stat.find(") S ");
-      if (stat.find("(mesg-guard)") == std::string::npos || parent == std::string::npos) continue;
-      if (std::atoi(stat.c_str() + parent + 4) == getpid()) return pid;
+      const auto name_end = stat.find("(mesg-guard) ");
+      if (name_end == std::string::npos) continue;
+      // "PID (NAME) STATE PARENT": not one that has ended and waits to be reaped.
+      const std::string_view rest = std::string_view(stat).substr(name_end + 13);
+      if (rest.front() != 'Z' && std::atoi(rest.data() + 2) == getpid()) return pid;
     }
     return 0;
   };
-  const int first = guard();
-  ASSERT_GT(first, 0);
+  int first = 0;  // Not found before it is past its exec.
+  ASSERT_TRUE(Eventually([&] { return (first = guard()) > 0; }));
   kill(first, SIGTERM);
   kill(first, SIGINT);
   kill(first, SIGKILL);
