@@ -11,9 +11,6 @@
 namespace mesg {
 namespace {
 
-constexpr Duration kHealthInterval = std::chrono::seconds(30);
-constexpr Duration kHealthTimeout = std::chrono::seconds(5);
-
 /// Writes one JSON object, leaving out members that are at their default.
 class ObjectWriter {
  public:
@@ -159,10 +156,11 @@ std::string Writer::One(const EnvDefinition& env) {
 }
 
 std::string Writer::One(const HealthCheck& health) {
+  const HealthCheck usual;
   ObjectWriter object;
   object.Texts("command", health.command);
-  object.Span("interval", health.interval, kHealthInterval);
-  object.Span("timeout", health.timeout, kHealthTimeout);
+  object.Span("interval", health.interval, usual.interval);
+  object.Span("timeout", health.timeout, usual.timeout);
   return object.Take();
 }
 

@@ -21,7 +21,8 @@ class DataValidator {
   /// The rules: one JSON object, UTF-8, no duplicate keys, nesting of at most 128. A declared
   /// parameter that is missing or null is an error unless optional; elements of repeated ones and
   /// the insides of objects are all checked; null inside a list is an error. Numbers of any size
-  /// are Numbers; nothing is converted. Undeclared fields pass unless `additional` is false.
+  /// are Numbers; nothing is converted. Undeclared fields pass unless `additional` is false. Where
+  /// a parameter has a `schema`, that decides, also about null unless the parameter is optional.
   ///
   /// InvalidArgument with a Violation for each error, its full path (`items[3].price`), the
   /// expected and the actual type; the message names them all (at most 100, and says how many

@@ -252,6 +252,10 @@ TEST(CheckJsonTest, RefusesWhatIsNotJson) {
                                       "/**/1",
                                       "{\"\\x\":1}",
                                       "{1:2}",
+                                      "\"x\":{}}",
+                                      "\"x\":{\"a\"*1}}",
+                                      "[\"x\":{}}]",
+                                      "{\"a\":\"x\":{}}}",
                                       "[\"a\":1]",
                                       "\"a\"b"}) {
     const auto checked = CheckJson(json, "it");

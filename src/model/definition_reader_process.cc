@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxDependencies = 100;
 constexpr std::size_t kMaxVariables = 1000;  // Each is compared with the others.
-constexpr Duration kHealthInterval = std::chrono::seconds(30);
-constexpr Duration kHealthTimeout = std::chrono::seconds(5);
 
 bool IsPort(std::string_view text) {
   std::uint32_t port = 0;
@@ -101,7 +99,7 @@ void DefinitionReader::ReadRun(const Cursor& at, ServiceDefinition& into) {
 
 void DefinitionReader::ReadHealth(const Cursor& at, ServiceDefinition& into) {
   if (at.node->kind == YamlNode::Kind::kNull) return;
-  HealthCheck health{.command = {}, .interval = kHealthInterval, .timeout = kHealthTimeout};
+  HealthCheck health;
   ReadMap(at, "a mapping such as {command: [./check], interval: 30s}", health);
   if (at.node->kind == YamlNode::Kind::kMap && at.node->Find("command") == nullptr) {
     Report({at.node, at.line, at.column, at.path + ".command"},

@@ -53,7 +53,12 @@ bool JsonDocument::CheckScalar(simdjson::ondemand::value& value, json_type type,
                                std::string_view token) {
   switch (type) {
     case json_type::string: {
-      if (std::memchr(token.data(), '\\', token.size()) == nullptr) return true;
+      if (std::memchr(token.data(), '\\', token.size()) == nullptr) {
+        // Taken, since the parser skips a string it was not asked for as if it were a key: a colon
+        // behind it and what follows would go unseen.
+        return value.get_raw_json_string().error() == simdjson::SUCCESS ||
+               Fail("expected a string");
+      }
       std::string_view decoded;
       const auto error = value.get_string().get(decoded);
       return error == simdjson::SUCCESS || Fail("a string has an escape that JSON does not know");

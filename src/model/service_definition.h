@@ -105,8 +105,8 @@ struct DependencyDefinition {
 /// How Core learns that the process is well, beyond its being alive.
 struct HealthCheck {
   std::vector<std::string> command = {};  ///< argv; exit status 0 is healthy.
-  Duration interval{};
-  Duration timeout{};
+  Duration interval = std::chrono::seconds(30);
+  Duration timeout = std::chrono::seconds(5);
   bool operator==(const HealthCheck&) const = default;
 };
 
