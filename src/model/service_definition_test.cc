@@ -1,5 +1,7 @@
 #include "model/service_definition.h"
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -535,6 +537,19 @@ TEST(ServiceDefinitionTest, NoSectionHasAKeyTwiceAndEachHasAMeaning) {
     EXPECT_FALSE(field.meaning.empty());
   }
   EXPECT_GT(seen.size(), 50U);
+}
+
+TEST(ServiceDefinitionTest, TheReferenceNamesEveryKey) {
+  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+  std::ifstream file(root / "docs" / "reference" / "mesg-yml.md");
+  ASSERT_TRUE(file) << "the reference is missing";
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  for (const DefinitionField& field : DefinitionFields()) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("`{}`", field.key)));
+    if (field.ignored) continue;
+    EXPECT_THAT(text, HasSubstr(fmt::format("| `{}` | {} | {} |", field.key, field.expected,
+                                            field.meaning)));
+  }
 }
 
 TEST(ServiceDefinitionTest, ParametersOfAFileValidateData) {
