@@ -56,8 +56,8 @@ ResourceLimits HelperLimits(const FetchLimits& limits) {
   ResourceLimits helper{.address_space = 4ULL << 30,
                         .file_size = limits.max_bytes + limits.max_archive_bytes + kOverhead,
                         .cpu_seconds = 300};
-#if defined(__SANITIZE_ADDRESS__)
-  helper.address_space = 0;  // The sanitizer reserves terabytes that it never uses.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  helper.address_space = 0;  // The sanitizers reserve terabytes that they never use.
 #endif
   return helper;
 }

@@ -91,7 +91,7 @@ Result<HelperMessage> DecodeHelperMessage(std::string_view line) {
     const auto code = Number(root, "code");
     constexpr auto kLast = static_cast<std::uint64_t>(Code::kUnauthenticated);
     if (!code || *code < 1 || *code > kLast) return Malformed(line);
-    return HelperMessage(std::in_place_type<Error>, static_cast<Code>(*code), std::move(*text));
+    return HelperMessage(Error{static_cast<Code>(*code), std::move(*text)});
   }
   bool done = false;
   auto commit = Text(root, "commit");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -35,18 +36,20 @@ struct ChildPlan {
   bool die_with_thread;
   bool no_new_privileges;
   pid_t parent;
+  int report;  ///< The pipe for a Failure; exec closes it.
 };
 
-/// Written by the child into the parent's memory, which vfork shares.
+/// What the child says through a pipe when it could not become the program. Not through the memory
+/// that vfork shares: the thread sanitizer makes a fork of it.
 struct Failure {
   Stage stage = Stage::kNone;
   int error = 0;
 };
 
-[[noreturn]] void Fail(volatile Failure* failure, Stage stage) {
-  failure->stage = stage;
-  failure->error = errno;
-  _exit(127);
+[[noreturn]] void Fail(const ChildPlan& plan, Stage stage) {
+  const Failure failure{stage, errno};
+  // Fits the pipe at once; a parent that is gone needs no answer.
+  _exit(write(plan.report, &failure, sizeof(failure)) == sizeof(failure) ? 127 : 126);
 }
 
 void ResetSignals() {
@@ -68,7 +71,8 @@ bool PlaceDescriptors(const std::array<int, 3>& fds) {
   for (std::size_t i = 0; i < fds.size(); ++i) {
     if (dup2(safe[i], static_cast<int>(i)) < 0) return false;
   }
-  return syscall(SYS_close_range, 3U, ~0U, 0U) == 0;
+  // On exec, not now: the pipe for a failure has to live until then.
+  return syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
 bool Limit(__rlimit_resource_t resource, std::uint64_t value) {
@@ -77,28 +81,28 @@ bool Limit(__rlimit_resource_t resource, std::uint64_t value) {
   return setrlimit(resource, &limit) == 0;
 }
 
-[[noreturn]] void BecomeProgram(const ChildPlan& plan, volatile Failure* failure) {
+[[noreturn]] void BecomeProgram(const ChildPlan& plan) {
   setsid();
   if (plan.die_with_thread) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != plan.parent) _exit(127);  // Core died before the line above.
   }
   if (plan.no_new_privileges) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (!PlaceDescriptors(plan.fds)) Fail(failure, Stage::kDescriptors);
+  if (!PlaceDescriptors(plan.fds)) Fail(plan, Stage::kDescriptors);
   if (!Limit(RLIMIT_AS, plan.limits.address_space) || !Limit(RLIMIT_FSIZE, plan.limits.file_size) ||
       !Limit(RLIMIT_CPU, plan.limits.cpu_seconds)) {
-    Fail(failure, Stage::kLimits);
+    Fail(plan, Stage::kLimits);
   }
-  if (chdir(plan.directory) != 0) Fail(failure, Stage::kDirectory);
+  if (chdir(plan.directory) != 0) Fail(plan, Stage::kDirectory);
   ResetSignals();
   execve(plan.program, plan.argv, plan.envp);
-  Fail(failure, Stage::kExec);
+  Fail(plan, Stage::kExec);
 }
 
 /// Its own function, so that no variable of the caller lives in a register across vfork.
-[[gnu::noinline]] pid_t VforkAndExec(const ChildPlan& plan, volatile Failure* failure) {
+[[gnu::noinline]] pid_t VforkAndExec(const ChildPlan& plan) {
   const pid_t pid = vfork();
-  if (pid == 0) BecomeProgram(plan, failure);
+  if (pid == 0) BecomeProgram(plan);
   return pid;
 }
 
@@ -157,6 +161,46 @@ Error Explain(const Failure& failure, const SpawnRequest& request) {
   }
   return Internal("cannot start \"{}\": preparing its process failed: {}", program,
                   ErrnoText(failure.error));
+}
+
+void WaitFor(pid_t pid) {
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/// One try: fills `process`, or says at which stage the child failed and is gone.
+Result<Failure> Start(ChildPlan plan, Process& process) {
+  Pipe report = MESG_TRY(MakePipe());
+  plan.report = report.write.get();
+  // No handler of Core may run in the child while it shares Core's memory.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = VforkAndExec(plan);
+  const int vfork_error = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return ResourceExhausted("no process can be made: {}", ErrnoText(vfork_error));
+
+  report.write.Reset();
+  Failure failure;
+  ssize_t count = 0;
+  do {  // Ends when exec closes the other end.
+    count = read(report.read.get(), &failure, sizeof(failure));
+  } while (count < 0 && errno == EINTR);
+  if (count == sizeof(failure)) {
+    WaitFor(pid);
+    return failure;
+  }
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0U)));
+  if (!pidfd) {
+    const int error = errno;
+    kill(-pid, SIGKILL);
+    WaitFor(pid);
+    return ResourceExhausted("a process cannot be watched: {}", ErrnoText(error));
+  }
+  process = {pid, std::move(pidfd)};
+  return Failure{};
 }
 
 ExitStatus ToStatus(const siginfo_t& info) {
@@ -227,44 +271,18 @@ Result<Process> Spawn(const SpawnRequest& request) {
                        .limits = request.limits,
                        .die_with_thread = request.die_with_thread,
                        .no_new_privileges = request.no_new_privileges,
-                       .parent = getpid()};
+                       .parent = getpid(),
+                       .report = -1};
 
   // A program that was just written can be "busy" while another thread's child, born before the
   // file was closed, has not reached its exec: that passes in milliseconds.
   constexpr int kBusyRetries = 20;
   for (int attempt = 0;; ++attempt) {
-    volatile Failure reported;
-    // No handler of Core may run in the child while it shares Core's memory.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const pid_t pid = VforkAndExec(plan, &reported);
-    const int vfork_error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (pid < 0) {
-      return ResourceExhausted("cannot start \"{}\": {}", request.argv.front(),
-                               ErrnoText(vfork_error));
-    }
-    const Failure failure{reported.stage, reported.error};
-    if (failure.stage != Stage::kNone) {
-      while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-      }
-      if (failure.error == ETXTBSY && attempt < kBusyRetries) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        continue;
-      }
-      return Explain(failure, request);
-    }
-    UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0U)));
-    if (!pidfd) {
-      const int error = errno;
-      kill(-pid, SIGKILL);
-      while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-      }
-      return ResourceExhausted("cannot watch \"{}\": {}", request.argv.front(), ErrnoText(error));
-    }
-    return Process{pid, std::move(pidfd)};
+    Process process;
+    const Failure failure = MESG_TRY(Start(plan, process));
+    if (failure.stage == Stage::kNone) return process;
+    if (failure.error != ETXTBSY || attempt >= kBusyRetries) return Explain(failure, request);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 
