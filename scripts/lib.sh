@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # What the scripts in this folder share. Sourced by them, from the root of the checkout.
 
 # How many compilers or tests at once: MESG_JOBS, or one for each processor.
@@ -6,7 +7,7 @@ jobs=${MESG_JOBS:-$(nproc)}
 # Rooms whose unit tests run under the address sanitizer (the rest is gRPC's and the drivers').
 sanitized_rooms=(base model engine store broker runtime)
 # Rooms that link neither gRPC nor RocksDB, which Debian does not build for the thread sanitizer.
-threaded_rooms=(base model engine store broker)
+threaded_rooms=(base model engine store broker runtime)
 
 # Prints the comment a script opens with: its help.
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
@@ -27,11 +28,11 @@ configure() {
   }
 }
 
-# build PRESET [TARGET...]
+# build PRESET [TARGET...]: goes on after a failure, to show all of them.
 build() {
   local preset=$1
   shift
-  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
+  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"} -- -k 0
 }
 
 # The modules declared in the given rooms, as a ctest expression matching their unit tests.

@@ -32,6 +32,9 @@ GENERATED = {"mesg/stored/": "stored", "mesg/": "proto", "google/rpc/": "proto",
 # Whole-program tests and benchmarks stand outside the house: they may look at anything.
 OUTSIDE = ("tests/", "bench/")
 
+# What `mesg service init` writes out: a project of its user's, built outside this one.
+TEMPLATES = "src/cli/templates/"
+
 
 class Adapter(NamedTuple):
     """The folders that may see the headers of a library, directly or through a header of ours."""
@@ -155,7 +158,7 @@ class House:
     def check(self):
         self.check_arrows()
         for path in self.files:
-            if path.endswith(SOURCES):
+            if path.endswith(SOURCES) and not path.startswith(TEMPLATES):
                 self.check_source(path)
         self.check_documents()
         self.check_text()
