@@ -172,11 +172,14 @@ Error Annotate(Error error, std::string_view doing);
 
 /// The value of a Result, or return its error from the enclosing function. A whole statement or
 /// initializer, never part of a larger expression.
-#define MESG_TRY(expression)                                               \
-  __extension__({                                                          \
-    auto mesg_try_result = (expression);                                   \
-    if (!mesg_try_result) return std::move(mesg_try_result).error();       \
-    *std::move(mesg_try_result);                                           \
+#define MESG_TRY(expression) MESG_TRY_AS(expression, MESG_TRY_NAME(__COUNTER__))
+#define MESG_TRY_NAME(number) MESG_TRY_NAME_OF(number)
+#define MESG_TRY_NAME_OF(number) mesg_try_result_##number
+#define MESG_TRY_AS(expression, result)               \
+  __extension__({                                     \
+    auto result = (expression);                       \
+    if (!result) return std::move(result).error();    \
+    *std::move(result);                               \
   })
 
 /// Aborts with the condition and place when a promise inside the program is broken. Checked in every

@@ -1,0 +1,262 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "broker/catalog.h"
+#include "broker/filter.h"
+#include "broker/position.h"
+#include "broker/sinks.h"
+#include "engine/command.h"
+#include "engine/engine.h"
+#include "store/store.h"
+
+namespace mesg::broker {
+
+class PartitionThread;
+class HistoryThread;
+struct PartitionView;
+
+/// Bounds of one Core. Every one is configuration and shown by `mesg status`.
+struct Limits {
+  std::size_t payload_bytes = 4 << 20;           ///< Of one event's data, inputs, outputs or value.
+  std::size_t inbox_requests = 65'536;           ///< Requests that wait for the engine.
+  std::size_t inbox_bytes = 64 << 20;
+  std::size_t commit_bytes = 16 << 20;           ///< Decided and not yet durable; more waits.
+  std::size_t listeners = 100'000;
+  std::size_t workers = 10'000;
+  std::size_t worker_credits = 16'384;           ///< Deliveries one worker may hold.
+  std::size_t list_page = 1'000;
+};
+
+struct Settings {
+  engine::Settings engine;
+  Limits limits;
+  Duration default_timeout = std::chrono::minutes(10);  ///< Of an attempt whose task declares none.
+  RetryPolicy default_retry;
+  store::Durability durability = store::Durability::kSync;
+  std::string delivery_key;  ///< 32 secret bytes, the same over restarts.
+};
+
+using WorkerId = std::uint64_t;
+using ListenerId = std::uint64_t;
+
+/// What a caller wants performed. Checked against the contract by Broker.
+struct ExecutionRequest {
+  std::string service;  ///< Name, sid, service or instance hash.
+  std::string task;
+  std::string inputs;  ///< JSON object; "" means {}.
+  std::vector<std::string> tags;
+  std::string idempotency_key;
+  Duration timeout{};                ///< 0: the task's, else the default.
+  std::optional<RetryPolicy> retry;  ///< None: the task's, else the default.
+  TimePoint not_before{};
+  std::int32_t priority = 0;
+  std::string traceparent;
+};
+
+/// A worker's answer to a delivery.
+struct DeliveryAnswer {
+  std::string delivery_id;
+  std::variant<engine::Success, engine::Failure> result;
+  std::vector<engine::NewEvent> events;
+  std::vector<engine::KeyMove> moves;
+};
+
+/// An execution as it stands, with what is known only in memory.
+struct ExecutionView {
+  engine::ExecutionPtr execution;  ///< kDispatched while a worker holds it.
+  std::string waiting_for;         ///< "" when it is final.
+  TimePoint waiting_since{};
+};
+
+struct ExecutionQuery {
+  std::string name;  ///< Instance name; "" for all.
+  std::string task;
+  std::vector<ExecutionState> states;
+  std::vector<std::string> tags;
+  TimePoint after{};
+  TimePoint before{};
+  bool dead_letters = false;
+  std::size_t limit = 100;
+  std::string token;  ///< Of the page before.
+};
+struct ExecutionPage {
+  std::vector<ExecutionView> executions;
+  std::string next_token;
+};
+
+struct EventQuery {
+  Filter filter;
+  TimePoint after{};
+  TimePoint before{};
+  std::string after_position;
+  bool newest_first = false;
+  std::size_t limit = 100;
+  std::string token;
+};
+struct EventPage {
+  struct Entry {
+    std::string position;
+    HistoryEntry entry;
+  };
+  std::vector<Entry> events;
+  std::string next_token;
+  std::string oldest_position;
+};
+
+struct KeyValue {
+  std::string key;
+  std::string value;
+  std::uint64_t version = 0;  ///< 0: there is no such key.
+};
+
+struct WorkerHello {
+  std::string instance_hash;
+  std::string name;
+  std::vector<std::string> tasks;  ///< Empty: all of the service.
+  std::size_t credits = 0;
+};
+
+/// Numbers for `mesg status` and the metrics.
+struct Counters {
+  std::uint64_t events_accepted = 0, events_duplicate = 0, executions_created = 0, results_recorded = 0,
+                attempts_failed = 0, deliveries_sent = 0, items_pushed = 0, commits = 0, requests_refused = 0;
+  std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0, inbox = 0,
+                subscriptions = 0, dead_letters = 0;
+};
+
+/// The heart of Core as everything around it sees it: checks requests against contracts, has them
+/// decided and committed, and tells the world afterwards.
+///
+/// Threads: every method may be called from any thread. Callbacks come once, from a thread of the
+/// broker, must not block, and may call the asynchronous methods. A refused request is answered
+/// through its callback too, then from the calling thread. RESOURCE_EXHAUSTED means nothing happened.
+class Broker {
+ public:
+  template <typename T>
+  using Reply = std::function<void(Result<T>)>;
+
+  /// `stores`, one per partition, must outlive it. `fatal` is called once, from a thread of the broker,
+  /// when a commit failed: nobody knows what reached the disk, so Core has to stop.
+  static Result<std::unique_ptr<Broker>> Start(std::vector<store::Store*> stores, const Clock& clock,
+                                               Settings settings, std::function<void(Error)> fatal);
+  /// Finishes what was accepted, then stops.
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// What is deployed and subscribed right now.
+  CatalogPtr Deployed() const;
+  const Settings& GetSettings() const { return settings_; }
+  Counters Count() const;
+  std::size_t Partitions() const;
+
+  // ---- Events ----
+
+  /// Checks every event against the instance's contract (all violations at once, paths begin with
+  /// `events[i].data`), then emits all or none.
+  void Emit(const InstancePtr& instance, std::vector<engine::NewEvent> events, std::vector<engine::KeyMove> moves,
+            Reply<engine::Emitted> reply);
+  /// The position of an event of `instance`, for answers.
+  std::string PositionText(const std::string& instance_name, std::uint64_t sequence) const;
+  Result<EventPage> ListEvents(const EventQuery& query) const;
+  Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance, const std::vector<std::string>& keys) const;
+  Result<std::vector<KeyValue>> ListKeys(const InstancePtr& instance, std::string_view prefix, std::string_view after,
+                                         std::size_t limit) const;
+
+  // ---- Listeners ----
+
+  /// `from`: everything behind it, then live; none: live. `ready` comes when nothing can be missed any
+  /// more; pushes may come before it. OutOfRange when `from` is older than what is kept. `key` of a
+  /// filter that the service does not have is refused by CheckFilter, not here.
+  void Listen(std::vector<Filter> filters, std::optional<Position> from, std::shared_ptr<ListenerSink> sink,
+              Reply<ListenerId> ready);
+  /// The same for a named subscription; a second listener on it takes it over from the first.
+  void ListenSubscription(const std::string& name, std::vector<Filter> filters, std::shared_ptr<ListenerSink> sink,
+                          Reply<ListenerId> ready);
+  /// There is room in its sink again.
+  void Resume(ListenerId listener);
+  /// Nothing more is pushed once `done` was called (which may be empty).
+  void StopListening(ListenerId listener, std::function<void()> done = {});
+  /// Makes a filter of what a user wrote: service by name, sid or hash ("" or "*": any), key ("" or "*").
+  /// NotFound for a service, event, task or output that does not exist.
+  Result<Filter> MakeFilter(bool results, std::string_view service, std::string_view key, std::string_view output_key,
+                            std::vector<std::string> tags, std::vector<Predicate> predicates) const;
+
+  /// `filters` is kept as given and handed back with the subscription.
+  void Subscribe(const std::string& name, std::string filters, const std::string& after_position, Reply<void> reply);
+  void Acknowledge(const std::string& name, const Position& position, Reply<void> reply);
+  void Unsubscribe(const std::string& name, Reply<void> reply);
+  bool IsConnected(const std::string& subscription) const;
+  Position Newest() const;  ///< The last durable sequence of every partition.
+  Position Oldest() const;  ///< Everything up to here is no longer kept.
+
+  // ---- Executions ----
+
+  /// Each request is accepted or refused by itself. With a `sink`, the end of request i is told to it
+  /// as Finished(refs[i]) after `reply`; a weak sink that is gone is forgotten.
+  void Create(std::vector<ExecutionRequest> requests, std::weak_ptr<ResultSink> sink, std::vector<std::uint64_t> refs,
+              std::function<void(std::vector<Result<engine::Created>>)> reply);
+  /// Finished(ref) when the execution ends or has ended. NotFound through `reply`.
+  void Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref, Reply<void> reply);
+  void Get(const ExecutionId& id, Reply<ExecutionView> reply);
+  void List(ExecutionQuery query, Reply<ExecutionPage> reply);
+  void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
+  void RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply);
+  void DropDeadLetter(const ExecutionId& id, Reply<void> reply);
+  void Resolve(const ExecutionId& id, std::variant<engine::Success, engine::Failure> result,
+               Reply<engine::ExecutionPtr> reply);
+
+  // ---- Workers ----
+
+  void ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink, Reply<WorkerId> reply);
+  void AddCredits(WorkerId worker, std::size_t credits);
+  /// No more deliveries to it.
+  void DrainWorker(WorkerId worker);
+  /// It is gone: what it holds goes to others at once. Nothing is told to its sink afterwards.
+  void DisconnectWorker(WorkerId worker);
+  void RefuseDelivery(WorkerId worker, const std::string& delivery_id, const std::string& reason);
+  /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the caller
+  /// has no token, as classic workers) and outputs, then records. Outputs that break the contract fail
+  /// the execution for good, with an error that names the parameter, and are answered InvalidArgument.
+  void Answer(const std::string& instance_hash, const std::string& worker, std::vector<DeliveryAnswer> answers,
+              std::function<void(std::vector<Result<engine::Emitted>>)> reply);
+
+  // ---- Instances ----
+
+  /// Told after it is durable, from a thread of the broker: changed, or removed. Set once, before
+  /// anything else; called at once for every instance that is there.
+  void ObserveInstances(std::function<void(const InstancePtr&, bool removed)> observer);
+  void Deploy(engine::Instance instance, Reply<void> reply);
+  void SetStarted(const InstancePtr& instance, bool started, Reply<void> reply);
+  void Undeploy(const std::string& name, bool keep_data, bool force, Reply<void> reply);
+  struct Moved {
+    std::size_t moved = 0;
+    std::vector<std::string> kept;  ///< "EXECUTION_ID: reason"
+  };
+  void MovePinned(const InstancePtr& draining, Reply<Moved> reply);
+  struct InstanceLoad {
+    std::uint64_t open = 0;
+    std::size_t workers = 0;
+  };
+  void Load(const InstancePtr& instance, Reply<InstanceLoad> reply);
+
+ private:
+  Broker(const Clock& clock, Settings settings);
+  // Implementation in broker.cc.
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  Settings settings_;
+};
+
+}  // namespace mesg::broker
