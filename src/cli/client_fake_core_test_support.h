@@ -1,0 +1,80 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "mesg/v1/admin.pb.h"
+#include "mesg/v1/events.pb.h"
+#include "mesg/v1/executions.pb.h"
+#include "mesg/v1/services.pb.h"
+
+namespace mesg::cli {
+
+namespace v1 = ::mesg::v1;
+
+/// A Core in this process, for tests: speaks the native API on a free port of the loopback
+/// interface, keeps services in memory and remembers what it was asked. What it says is set before
+/// it is asked; what it heard is read after the call has returned.
+class FakeCore {
+ public:
+  FakeCore();
+  ~FakeCore();
+
+  std::string endpoint() const;
+
+  /// The next calls of a method ("Status", "Deploy") are refused with this, until forgiven.
+  void Refuse(const std::string& method, Error error);
+  void Forgive(const std::string& method);
+
+  struct Script {
+    v1::StatusResponse status;
+    v1::ValidateServiceResponse validation;
+    std::map<std::string, v1::Service> services;  ///< By name.
+    std::vector<v1::ServiceLogsResponse::Line> log;
+    /// One listener after the other gets one of these; a listener beyond them waits for ever.
+    struct Listening {
+      std::vector<v1::ListenResponse> responses;
+      bool breaks = false;  ///< Ends as a lost connection does.
+    };
+    std::vector<Listening> listenings;
+    v1::Execution execution;  ///< What Get, Wait, Cancel and Resolve answer.
+    v1::ListEventsResponse events;
+    v1::ListExecutionsResponse executions;
+    v1::ListDeadLettersResponse dead_letters;
+    v1::ListSubscriptionsResponse subscriptions;
+  };
+  Script script;
+
+  struct Heard {
+    std::vector<std::string> calls;  ///< Methods, in order.
+    std::vector<v1::DeployRequest::Open> deployments;
+    std::string archive;  ///< The chunks of the last deployment.
+    std::vector<v1::DeleteServiceRequest> deletions;
+    std::vector<v1::EmitRequest> emits;
+    std::vector<std::string> authorizations;  ///< Of each emit.
+    std::vector<v1::ListenRequest::Open> listens;
+    std::vector<std::string> acknowledged;
+    std::vector<v1::CreateExecutionRequest> executions;
+    v1::ListEventsRequest list_events;
+    v1::ListExecutionsRequest list_executions;
+    v1::DeadLetterSelection selection;
+    v1::ResolveDeadLetterRequest resolution;
+    v1::CreateSubscriptionRequest subscription;
+    std::string validated;
+    bool shutdown = false;
+  };
+  /// A copy of what it heard so far. Any thread.
+  Heard heard() const;
+  /// Waits until `holds`; false when it does not within ten seconds.
+  bool Await(const std::function<bool(const Heard&)>& holds) const;
+
+ private:
+  struct Server;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace mesg::cli

@@ -1,0 +1,82 @@
+#include "cli/service_docs.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "base/encoding.h"
+#include "cli/commands/service.h"
+#include "cli/context.h"
+#include "cli/inputs.h"
+#include "cli/json_text.h"
+
+namespace mesg::cli {
+namespace {
+
+/// The definition in a folder, as Core reads it, or of a deployed service.
+Result<v1::Definition> DefinitionOf(const std::string& source, bool is_folder, Context& context) {
+  if (!is_folder) {
+    const v1::Service service = MESG_TRY(context.client().GetService(source));
+    return service.definition();
+  }
+  v1::ValidateServiceRequest request;
+  const std::string file = (std::filesystem::path(source) / "mesg.yml").lexically_normal().string();
+  request.set_definition(MESG_TRY(ReadFileOrInput(file, context.terminal())));
+  const v1::ValidateServiceResponse response = MESG_TRY(context.client().Validate(request));
+  if (!response.errors().empty()) {
+    return InvalidArgument("{} is not valid: see `mesg service validate {}`", file, source);
+  }
+  return response.definition();
+}
+
+Result<int> RunDocs(const Arguments& arguments, Context& context) {
+  const std::string source = arguments.Get("SOURCE", ".");
+  std::error_code ignored;
+  const bool is_folder = std::filesystem::is_directory(source, ignored);
+  const std::string text = ServiceDocs(MESG_TRY(DefinitionOf(source, is_folder, context)));
+  const bool to_output = arguments.Has("--print") || !is_folder || context.json();
+  if (to_output) {
+    if (context.json()) {
+      context.terminal().Print(ToJsonObject({{"markdown", QuoteJson(text)}}));
+    } else {
+      context.terminal().Write(text);
+    }
+    return 0;
+  }
+  const std::filesystem::path file = std::filesystem::path(source) / "README.md";
+  if (std::filesystem::exists(file, ignored) && !arguments.Has("--force")) {
+    if (!context.terminal().traits().input_is_terminal) {
+      return FailedPrecondition("{} exists: add --force to overwrite it, or --print",
+                                file.string());
+    }
+    const bool sure =
+        MESG_TRY(context.terminal().Confirm(fmt::format("Overwrite {}?", file.string())));
+    if (!sure) return 1;
+  }
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << text << std::flush;
+  if (!out) return FailedPrecondition("cannot write {}: {}", file.string(), std::strerror(errno));
+  context.Tell(fmt::format("{} {} is written.", context.terminal().ForError(Style::kGreen, "✓"),
+                           file.string()));
+  return 0;
+}
+
+}  // namespace
+
+Command ServiceDocsCommand() {
+  return {.path = "service docs",
+          .summary = "Write a service's README.md from its definition",
+          .details =
+              "For a folder it writes README.md there and asks before it overwrites one; for a "
+              "deployed\n"
+              "service it prints.",
+          .example = "mesg service docs ./hello --force\nmesg service docs webhook",
+          .positionals = {{"SOURCE", "A folder with a mesg.yml, or a deployed service (.)",
+                           Positional::Count::kOptional}},
+          .options = {{"-f,--force", "", "Overwrite README.md without asking"},
+                      {"--print", "", "Print it instead of writing it"}},
+          .run = RunDocs};
+}
+
+}  // namespace mesg::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "cli/command.h"
+#include "cli/context.h"
+
+namespace mesg::cli {
+
+/// Brings a service in, with its steps shown on a terminal. `what` is a folder, a .tar.gz file, or
+/// an http(s) or git URL. A folder is read by Core itself, so it must be on this machine; a file is
+/// sent.
+Result<::mesg::v1::Service> Deploy(Context& context, const std::string& what,
+                                   ::mesg::v1::DeployRequest::Open open);
+
+/// What --env, --env-file, --name and --start say; shared by deploy and dev.
+Result<::mesg::v1::DeployRequest::Open> OpenFrom(const Arguments& arguments, Context& context);
+
+/// The options OpenFrom reads, but --start.
+std::vector<Option> DeployOptions();
+
+/// True for what names a place to fetch from, and no file: "https://...", "git@host:path".
+bool IsUrl(const std::string& what);
+
+}  // namespace mesg::cli

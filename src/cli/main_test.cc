@@ -1,0 +1,180 @@
+#include "cli/main.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/command_line_test_support.h"
+
+namespace mesg::cli {
+namespace {
+
+using MainTest = CommandLineTest;
+
+std::string Content(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
+TEST_F(MainTest, CoreGetsItsArgumentsUntouched) {
+  EXPECT_EQ(Mesg({"core", "--help", "--endpoint"}), 42);
+  EXPECT_EQ(core_arguments_, (std::vector<std::string>{"--help", "--endpoint"}));
+}
+
+TEST_F(MainTest, WrongUsageIsTwo) {
+  EXPECT_EQ(Mesg({"statsu"}), 2);
+  EXPECT_EQ(err_, "mesg: unknown command \"statsu\", did you mean \"status\"?\n");
+  EXPECT_EQ(Mesg({}), 2);
+  EXPECT_EQ(Mesg({"service"}), 2);
+  EXPECT_EQ(Mesg({"status", "--output", "yaml"}), 2);
+  EXPECT_EQ(err_, "mesg: --output must be text or json, got \"yaml\"\n");
+  EXPECT_EQ(Mesg({"status", "--endpoint", "nowhere"}), 2);
+  EXPECT_EQ(out_, "");
+}
+
+TEST_F(MainTest, HelpIsDataAndZero) {
+  EXPECT_EQ(Mesg({"--help"}), 0);
+  EXPECT_NE(out_.find("service deploy"), std::string::npos);
+  EXPECT_EQ(out_.find("__services"), std::string::npos);
+  EXPECT_EQ(Mesg({"help", "service"}), 0);
+  EXPECT_EQ(Mesg({"help", "service", "deploy"}), 0);
+  EXPECT_EQ(Mesg({"help", "nonsense"}), 2);
+  EXPECT_EQ(Mesg({"--version"}), 0);
+  EXPECT_EQ(out_, "mesg " MESG_VERSION "\n");
+}
+
+TEST_F(MainTest, WhenNobodyAnswersItSaysWhatToDo) {
+  EXPECT_EQ(Mesg({"service", "list", "--endpoint", "127.0.0.1:1"}), 1);
+  EXPECT_EQ(err_, "mesg: Core is not running at 127.0.0.1:1: start it with `mesg start`\n");
+  EXPECT_EQ(out_, "");
+}
+
+TEST_F(MainTest, ARefusalIsPrintedWithEveryViolation) {
+  core_.Refuse("ListServices",
+               Error{Code::kInvalidArgument,
+                     "data is invalid",
+                     "DATA_INVALID",
+                     {{"items[3].price", "expected a Number, got a String"}, {"", "too long"}}});
+  EXPECT_EQ(Mesg({"service", "list"}), 1);
+  EXPECT_EQ(
+      err_,
+      "mesg: data is invalid\n  items[3].price: expected a Number, got a String\n  too long\n");
+}
+
+TEST_F(MainTest, UnavailableFromCoreItselfKeepsItsMessage) {
+  core_.Refuse("ListServices", Unavailable("Core is shutting down"));
+  EXPECT_EQ(Mesg({"service", "list"}), 1);
+  EXPECT_EQ(err_, "mesg: Core is shutting down\n");
+}
+
+TEST_F(MainTest, StatusIsZeroOnlyWhenReady) {
+  core_.script.status.set_pid(7);
+  auto& limit = *core_.script.status.add_limits();
+  limit.set_name("payload_bytes");
+  limit.set_limit(4 << 20);
+  limit.set_unit("bytes");
+  EXPECT_EQ(Mesg({"status"}), 0);
+  EXPECT_NE(out_.find("Core       ready\n"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("payload_bytes  0 B   4 MiB"), std::string::npos) << out_;
+  core_.script.status.set_ready(false);
+  EXPECT_EQ(Mesg({"status"}), 1);
+  EXPECT_EQ(Mesg({"status", "--json"}), 1);
+  EXPECT_TRUE(out_.starts_with(R"({"ready":false,"version":"0.1.0",)")) << out_;
+  EXPECT_EQ(Mesg({"status", "--json", "--endpoint", "127.0.0.1:1"}), 1);
+  EXPECT_TRUE(out_.starts_with(R"({"ready":false,)")) << out_;
+}
+
+TEST_F(MainTest, StartSaysWhenCoreRunsAlready) {
+  core_.script.status.set_pid(7);
+  variables_["MESG_GRPC_ADDRESS"] = core_.endpoint();
+  EXPECT_EQ(Mesg({"start"}), 0);
+  EXPECT_EQ(err_, "✓ Core is already running at " + core_.endpoint() + " (process 7).\n");
+}
+
+TEST_F(MainTest, StartShowsTheLogOfACoreThatEnds) {
+  std::filesystem::create_directories(folder_ / "bin");
+  std::ofstream(folder_ / "bin" / "mesg") << "#!/bin/sh\necho \"told: $*\"\nexit 3\n";
+  std::filesystem::permissions(folder_ / "bin" / "mesg", std::filesystem::perms::owner_all);
+  variables_["MESG_GRPC_ADDRESS"] = "127.0.0.1:1";
+  EXPECT_EQ(Mesg({"start", "--", "--durability", "async"}), 1);
+  EXPECT_NE(err_.find("Core ended while it started"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("told: core --durability async"), std::string::npos) << err_;
+}
+
+TEST_F(MainTest, StopOfWhatDoesNotRunIsDone) {
+  EXPECT_EQ(Mesg({"stop", "--endpoint", "127.0.0.1:1"}), 0);
+  EXPECT_EQ(err_, "Core is not running at 127.0.0.1:1.\n");
+}
+
+TEST_F(MainTest, StopWaitsForTheProcess) {
+  core_.script.status.set_pid(1 << 30);  // No such process: it has ended already.
+  EXPECT_EQ(Mesg({"stop", "--json"}), 0);
+  EXPECT_TRUE(core_.heard().shutdown);
+  EXPECT_EQ(out_, "{\"stopped\":true,\"pid\":1073741824}\n");
+  core_.script.status.set_pid(getpid());
+  EXPECT_EQ(Mesg({"stop", "--timeout", "1ms"}), 1);
+  EXPECT_NE(err_.find("has not ended yet"), std::string::npos) << err_;
+}
+
+TEST_F(MainTest, LogsPrintsTheTail) {
+  EXPECT_EQ(Mesg({"logs"}), 1);
+  EXPECT_NE(err_.find("there is no log at"), std::string::npos);
+  std::filesystem::create_directories(folder_ / "home" / "state");
+  std::ofstream(folder_ / "home" / "state" / "core.log") << "one\ntwo\nthree\n";
+  EXPECT_EQ(Mesg({"logs", "--tail", "2"}), 0);
+  EXPECT_EQ(out_, "two\nthree\n");
+  EXPECT_EQ(Mesg({"logs", "--tail", "1", "--json"}), 0);
+  EXPECT_EQ(out_, "{\"text\":\"three\"}\n");
+  stop_.request_stop();
+  EXPECT_EQ(Mesg({"logs", "--follow"}), 0);
+  EXPECT_EQ(Mesg({"logs", "--tail", "-1"}), 2);
+}
+
+TEST_F(MainTest, DoctorNamesTheProblemAndTheRemedy) {
+  EXPECT_EQ(Mesg({"doctor", "--endpoint", "127.0.0.1:1"}), 1);
+  EXPECT_NE(out_.find("not running at 127.0.0.1:1"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("start it with `mesg start`"), std::string::npos) << out_;
+  core_.script.status.set_data_directory((folder_ / "data").string());
+  std::filesystem::create_directories(folder_ / "libexec" / "mesg");
+  for (const char* helper : {"mesg-fetch", "mesg-guard"})
+    std::ofstream(folder_ / "libexec" / "mesg" / helper) << "";
+  EXPECT_EQ(Mesg({"doctor", "--json"}), 0) << out_;
+  EXPECT_NE(
+      out_.find(R"({"check":"Helper programs","verdict":"ok","found":"all there","remedy":""})"),
+      std::string::npos)
+      << out_;
+}
+
+TEST_F(MainTest, ServiceInitWritesAServiceThatKnowsItsName) {
+  const std::filesystem::path hello = folder_ / "hello";
+  EXPECT_EQ(Mesg({"service", "init", hello.string()}), 0) << err_;
+  EXPECT_NE(err_.find("write its folder into package.json"), std::string::npos)
+      << "no library here: " << err_;
+  EXPECT_TRUE(Content(hello / "mesg.yml").starts_with("sid: hello\n"));
+  EXPECT_TRUE(std::filesystem::exists(hello / ".npmrc"));
+  EXPECT_EQ(Content(hello / "index.js").find('@' + std::string("NAME@")), std::string::npos);
+  EXPECT_EQ(Mesg({"service", "init", hello.string()}), 1);
+  EXPECT_NE(err_.find("exists: choose another folder"), std::string::npos) << err_;
+}
+
+TEST_F(MainTest, ServiceInitFindsTheInstalledLibrary) {
+  const std::filesystem::path sdk = folder_ / "share" / "mesg" / "sdk-js";
+  std::filesystem::create_directories(sdk);
+  std::ofstream(sdk / "package.json") << "{}";
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "hi").string(), "--json"}), 0);
+  EXPECT_NE(out_.find("\"sdk\":\"" + sdk.string() + "\""), std::string::npos) << out_;
+  EXPECT_NE(Content(folder_ / "hi" / "package.json").find("\"file:" + sdk.string() + "\""),
+            std::string::npos);
+}
+
+TEST_F(MainTest, ServiceInitKnowsCpp) {
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "c").string(), "-t", "cpp", "--name", "counter"}),
+            0);
+  EXPECT_NE(Content(folder_ / "c" / "CMakeLists.txt").find("project(counter "), std::string::npos);
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string(), "-t", "cobol"}), 2);
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string(), "--name", "No Name"}), 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "d"));
+}
+
+}  // namespace
+}  // namespace mesg::cli

@@ -1,0 +1,16 @@
+const { Service } = require('@mesg/sdk');
+
+const service = new Service();
+
+service.task('greet', async ({ name }, context) => {
+  context.emit('greeted', { name }); // Recorded together with the result, or not at all.
+  return context.output('success', { message: `Hello ${name}!` });
+});
+
+service.start().then(
+  () => console.log('@NAME@ is ready'),
+  (error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);
