@@ -82,8 +82,8 @@ class TreeWriter {
                                QuoteJson(name));
       }
       if (name == ".git") continue;
-      const std::string path = MESG_TRY(
-          runtime::CleanPath(folder.empty() ? name : folder + "/" + name, request_.limits));
+      const std::string path = MESG_TRY(runtime::CleanPath(
+          folder.empty() ? name : fmt::format("{}/{}", folder, name), request_.limits));
       MESG_TRY(budget_.AddFile());
       MESG_TRY(WriteEntry(entry, path));
     }

@@ -131,7 +131,7 @@ TEST_F(GitTest, ATreeBombIsRefused) {
   for (int level = 0; level < 10; ++level) {
     std::string listing;
     for (char name = 'a'; name <= 'j'; ++name) {
-      listing += "040000 tree " + tree + "\t" + name + "\n";
+      listing += fmt::format("040000 tree {}\t{}\n", tree, name);
     }
     WriteFile(data_.path() / "listing", listing);
     tree = Git("mktree < " + (data_.path() / "listing").string());

@@ -13,8 +13,6 @@
 namespace mesg::runtime {
 namespace {
 
-namespace fs = std::filesystem;
-
 TEST_F(FetchTest, FetchesAFolder) {
   Has("mesg.yml", "name: x\n");
   Has("index.js", "");
@@ -133,7 +131,7 @@ class WebServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size);
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
     getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
     listen(socket_.get(), 8);

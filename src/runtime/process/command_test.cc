@@ -17,8 +17,8 @@ class CommandTest : public testing::Test {
     request.spawn.argv = {"sh", "-c", std::move(script)};
     request.spawn.env = {{"PATH", "/usr/bin:/bin"}};
     request.spawn.directory = "/";
-    request.on_out = [this](std::string line) { out_ += line + "|"; };
-    request.on_err = [this](std::string line) { err_ += line + "|"; };
+    request.on_out = [this](const std::string& line) { out_ += line + "|"; };
+    request.on_err = [this](const std::string& line) { err_ += line + "|"; };
     return request;
   }
   std::string out_, err_;

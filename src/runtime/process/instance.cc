@@ -284,7 +284,7 @@ void Instance::CloseOutputs() {
   }
 }
 
-void Instance::Note(std::string text) {
+void Instance::Note(const std::string& text) {
   std::vector<LogLine> lines;
   LineSplitter splitter;
   const auto line = [&](std::string part, bool continued) {
@@ -316,7 +316,7 @@ std::string Instance::LastWords() const {
   return words.empty() ? words : ". Its last words:" + words;
 }
 
-void Instance::Listen(std::shared_ptr<LogListener> listener, std::size_t tail) {
+void Instance::Listen(const std::shared_ptr<LogListener>& listener, std::size_t tail) {
   const auto lines = ReadLogTail(LogFolder(), tail);
   const std::scoped_lock lock(listener->mutex);
   if (!listener->closed && lines && !lines->empty()) listener->on_lines(*lines);

@@ -62,7 +62,7 @@ class Instance {
   bool Idle() const { return phase_ == Phase::kIdle; }
   std::filesystem::path LogFolder() const { return context_.logs / id_; }
   /// Gives `listener` the last lines now and every later one as it comes.
-  void Listen(std::shared_ptr<LogListener> listener, std::size_t tail);
+  void Listen(const std::shared_ptr<LogListener>& listener, std::size_t tail);
 
  private:
   enum class Phase {
@@ -96,14 +96,14 @@ class Instance {
   void ReadOutput(Output& output);
   void CloseOutputs();
   void Log(std::vector<LogLine> lines);
-  void Note(std::string text);
+  void Note(const std::string& text);
   std::string LastWords() const;
   void Become(InstanceState state, std::string reason);
 
   void ScheduleHealthCheck();
   void RunHealthCheck();
   void OnHealthExit();
-  void Judge(std::string complaint);
+  void Judge(const std::string& complaint);
   void EndHealthCheck();
 
   Context& context_;

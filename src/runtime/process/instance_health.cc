@@ -43,7 +43,7 @@ void Instance::OnHealthExit() {
   ScheduleHealthCheck();
 }
 
-void Instance::Judge(std::string complaint) {
+void Instance::Judge(const std::string& complaint) {
   std::string reason = complaint.empty() ? "" : "unhealthy: " + complaint;
   if (phase_ != Phase::kRunning || reason == status_.reason) return;
   Note(reason.empty() ? "healthy again" : reason);

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 class RunRecordsTest : public testing::Test {
  protected:
-  ~RunRecordsTest() override {
+  void TearDown() override {
     for (const Process& process : processes_) {
       SignalSession(process.pid, SIGKILL);
       Reap(process);
@@ -32,7 +32,7 @@ class RunRecordsTest : public testing::Test {
   }
   /// The records as a Core that is dead would have left them.
   fs::path AsOfADeadCore() {
-    const fs::path folder = folder_.path() / "4194304-1";
+    fs::path folder = folder_.path() / "4194304-1";
     fs::rename(records_.Folder(), folder);
     return folder;
   }
