@@ -90,7 +90,7 @@ class Supervisor {
   /// Stop, and wait for its end. Not from a callback.
   void StopAndWait(const std::string& id);
 
-  /// Of an instance that was started, or listened to, since Core began; nothing for others.
+  /// Of an instance that was started since Core began; nothing for others.
   std::optional<InstanceStatus> Status(const std::string& id) const;
   std::vector<InstanceStatus> List() const;
 
