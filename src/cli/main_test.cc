@@ -2,6 +2,9 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
+
+#include <signal.h>
 
 #include "cli/command_line_test_support.h"
 
@@ -99,6 +102,47 @@ TEST_F(MainTest, StartShowsTheLogOfACoreThatEnds) {
   EXPECT_EQ(Mesg({"start", "--", "--durability", "async"}), 1);
   EXPECT_NE(err_.find("Core ended while it started"), std::string::npos) << err_;
   EXPECT_NE(err_.find("told: core --durability async"), std::string::npos) << err_;
+}
+
+// The program "starts" while the Core of this test plays what it would say: refusing, then not
+// ready, then ready.
+TEST_F(MainTest, StartWaitsUntilCoreIsReady) {
+  std::filesystem::create_directories(folder_ / "bin");
+  std::ofstream(folder_ / "bin" / "mesg") << "#!/bin/sh\nkill -STOP $$\n";
+  std::filesystem::permissions(folder_ / "bin" / "mesg", std::filesystem::perms::owner_all);
+  variables_["MESG_GRPC_ADDRESS"] = core_.endpoint();
+  core_.script.status.set_pid(7);
+  core_.Refuse("Status", Unavailable("not yet"));
+  std::jthread core([this] {
+    core_.Await([](const auto& heard) { return heard.calls.size() >= 3; });
+    core_.Forgive("Status");
+  });
+  EXPECT_EQ(Mesg({"start"}), 0) << err_;
+  EXPECT_TRUE(err_.starts_with("✓ Core is ready at " + core_.endpoint())) << err_;
+  pid_t pid = 0;
+  std::ifstream(folder_ / "home" / "state" / "core.pid") >> pid;
+  ASSERT_GT(pid, 0);
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+}
+
+TEST_F(MainTest, StartGivesUpWaitingButSaysSo) {
+  std::filesystem::create_directories(folder_ / "bin");
+  std::ofstream(folder_ / "bin" / "mesg") << "#!/bin/sh\nkill -STOP $$\n";
+  std::filesystem::permissions(folder_ / "bin" / "mesg", std::filesystem::perms::owner_all);
+  variables_["MESG_GRPC_ADDRESS"] = core_.endpoint();
+  core_.Refuse("Status", Unavailable("not yet"));
+  EXPECT_EQ(Mesg({"start", "--timeout", "1ms"}), 1);
+  EXPECT_NE(err_.find("is not ready yet: look at `mesg logs --follow`"), std::string::npos) << err_;
+  pid_t pid = 0;
+  std::ifstream(folder_ / "home" / "state" / "core.pid") >> pid;
+  EXPECT_EQ(kill(pid, SIGKILL), 0);
+}
+
+TEST_F(MainTest, DevRunsCoreHereUnlessOneRuns) {
+  EXPECT_EQ(Mesg({"dev"}), 1);
+  EXPECT_NE(err_.find("end it with `mesg stop` first"), std::string::npos) << err_;
+  EXPECT_EQ(Mesg({"dev", "--endpoint", "127.0.0.1:1", "--", "--durability", "async"}), 42);
+  EXPECT_EQ(core_arguments_, (std::vector<std::string>{"--durability", "async"}));
 }
 
 TEST_F(MainTest, StopOfWhatDoesNotRunIsDone) {

@@ -60,7 +60,6 @@ Result<v1::StatusResponse> AwaitReady(Client& client, pid_t pid, Duration patien
   const std::stop_token stop = context.stop();
   while (true) {
     Result<v1::StatusResponse> status = client.Status();
-    // An answer from another process means that the address was taken in between.
     if (status && status->ready()) return status;
     if (!IsRunning(pid)) {
       return FailedPrecondition("Core ended while it started, {} says:\n{}", log.string(),

@@ -2,9 +2,9 @@ const { Service } = require('@mesg/sdk');
 
 const service = new Service();
 
-service.task('greet', async ({ name }, context) => {
+service.task('greet', async ({ name, polite }, context) => {
   context.emit('greeted', { name }); // Recorded together with the result, or not at all.
-  return context.output('success', { message: `Hello ${name}!` });
+  return { greeting: polite ? `Good day to you, ${name}!` : `Hello ${name}!` };
 });
 
 service.start().then(
