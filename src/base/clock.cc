@@ -20,8 +20,9 @@ constexpr std::array<Unit, 6> kUnits{{{"ms", 1'000},
                                       {"s", 1'000'000}}};
 
 Error BadDuration(std::string_view text) {
-  return InvalidArgument("\"{}\" is not a duration, expected a number and a unit such as 100ms, 5s, 10m, 2h or 2d",
-                         text);
+  return InvalidArgument(
+      "\"{}\" is not a duration, expected a number and a unit such as 100ms, 5s, 10m, 2h or 2d",
+      text);
 }
 
 // Reads exactly `digits` digits at the front of `text` and removes them.
@@ -53,24 +54,28 @@ std::string FormatTime(TimePoint time) {
       fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                   clock.hours().count(), clock.minutes().count(), clock.seconds().count());
-  if (const auto micros = clock.subseconds().count(); micros != 0) text += fmt::format(".{:06}", micros);
+  if (const auto micros = clock.subseconds().count(); micros != 0)
+    text += fmt::format(".{:06}", micros);
   return text + "Z";
 }
 
 Result<TimePoint> ParseTime(std::string_view text) {
-  const Error bad = InvalidArgument("\"{}\" is not a time, expected RFC 3339 such as 2024-05-01T10:00:00Z", text);
+  const Error bad =
+      InvalidArgument("\"{}\" is not a time, expected RFC 3339 such as 2024-05-01T10:00:00Z", text);
   std::string_view rest = text;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!TakeNumber(rest, 4, year) || !Take(rest, '-') || !TakeNumber(rest, 2, month) || !Take(rest, '-') ||
-      !TakeNumber(rest, 2, day) || !(Take(rest, 'T') || Take(rest, ' ')) || !TakeNumber(rest, 2, hour) ||
-      !Take(rest, ':') || !TakeNumber(rest, 2, minute) || !Take(rest, ':') || !TakeNumber(rest, 2, second)) {
+  if (!TakeNumber(rest, 4, year) || !Take(rest, '-') || !TakeNumber(rest, 2, month) ||
+      !Take(rest, '-') || !TakeNumber(rest, 2, day) || !(Take(rest, 'T') || Take(rest, ' ')) ||
+      !TakeNumber(rest, 2, hour) || !Take(rest, ':') || !TakeNumber(rest, 2, minute) ||
+      !Take(rest, ':') || !TakeNumber(rest, 2, second)) {
     return bad;
   }
   std::int64_t nanos = 0;
   if (Take(rest, '.')) {
     std::int64_t scale = 100'000'000;
     std::size_t digits = 0;
-    for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9'; ++digits, scale /= 10) {
+    for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9';
+         ++digits, scale /= 10) {
       nanos += (rest[digits] - '0') * scale;
     }
     if (digits == 0 || digits > 9) return bad;
@@ -80,16 +85,19 @@ Result<TimePoint> ParseTime(std::string_view text) {
   if (!Take(rest, 'Z')) {
     const int sign = Take(rest, '+') ? 1 : (Take(rest, '-') ? -1 : 0);
     int offset_hour = 0, offset_minute = 0;
-    if (sign == 0 || !TakeNumber(rest, 2, offset_hour) || !Take(rest, ':') || !TakeNumber(rest, 2, offset_minute)) {
+    if (sign == 0 || !TakeNumber(rest, 2, offset_hour) || !Take(rest, ':') ||
+        !TakeNumber(rest, 2, offset_minute)) {
       return bad;
     }
     offset_minutes = sign * (offset_hour * 60 + offset_minute);
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!rest.empty() || !date.ok() || hour > 23 || minute > 59 || second > 60) return bad;
-  return TimePoint(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute - offset_minutes) +
-         std::chrono::seconds(second) + Duration(nanos / 1000);
+  return TimePoint(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
+         std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) +
+         Duration(nanos / 1000);
 }
 
 Result<Duration> ParseDuration(std::string_view text) {

@@ -6,16 +6,19 @@ namespace mesg {
 namespace {
 
 TEST(ClockTest, TimesSurviveTextAndBack) {
-  for (const auto* text : {"2024-05-01T10:00:00Z", "1999-12-31T23:59:59.000001Z", "2024-02-29T00:00:00.120000Z"}) {
+  for (const auto* text :
+       {"2024-05-01T10:00:00Z", "1999-12-31T23:59:59.000001Z", "2024-02-29T00:00:00.120000Z"}) {
     EXPECT_EQ(FormatTime(*ParseTime(text)), text);
   }
   EXPECT_EQ(FormatTime(*ParseTime("2024-05-01T10:00:00+02:00")), "2024-05-01T08:00:00Z");
-  EXPECT_EQ(FormatTime(*ParseTime("2024-05-01T10:00:00.123456789-01:30")), "2024-05-01T11:30:00.123456Z");
+  EXPECT_EQ(FormatTime(*ParseTime("2024-05-01T10:00:00.123456789-01:30")),
+            "2024-05-01T11:30:00.123456Z");
 }
 
 TEST(ClockTest, WhatIsNotATimeIsRefused) {
-  for (const auto* text : {"", "yesterday", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-05-01T25:00:00Z",
-                           "2024-05-01T10:00:00", "2024-05-01T10:00:00.Z", "2024-05-01T10:00:00Zjunk", "-024-05-01T10:00:00Z"}) {
+  for (const auto* text : {"", "yesterday", "2024-13-01T00:00:00Z", "2024-02-30T00:00:00Z",
+                           "2024-05-01T25:00:00Z", "2024-05-01T10:00:00", "2024-05-01T10:00:00.Z",
+                           "2024-05-01T10:00:00Zjunk", "-024-05-01T10:00:00Z"}) {
     EXPECT_FALSE(ParseTime(text)) << text;
   }
 }
@@ -29,7 +32,8 @@ TEST(ClockTest, DurationsSurviveTextAndBack) {
 }
 
 TEST(ClockTest, WhatIsNotADurationIsRefused) {
-  for (const auto* text : {"", "5", "s", "-5s", "5 s", "5parsecs", "1.5s", "99999999999s", "4000000000d"}) {
+  for (const auto* text :
+       {"", "5", "s", "-5s", "5 s", "5parsecs", "1.5s", "99999999999s", "4000000000d"}) {
     EXPECT_FALSE(ParseDuration(text)) << text;
   }
 }

@@ -1,11 +1,11 @@
 #include "base/encoding.h"
 
-#include <simdjson.h>
-#include <sodium.h>
-
 #include <algorithm>
 #include <array>
 #include <numeric>
+
+#include <simdjson.h>
+#include <sodium.h>
 
 namespace mesg {
 namespace {
@@ -61,13 +61,15 @@ std::string ToBase58(std::string_view bytes) {
 
 Result<std::string> FromBase58(std::string_view text) {
   constexpr std::size_t kLongest = 512;
-  if (text.size() > kLongest) return InvalidArgument("base58 text is longer than {} characters", kLongest);
+  if (text.size() > kLongest)
+    return InvalidArgument("base58 text is longer than {} characters", kLongest);
   std::size_t zeros = 0;
   while (zeros < text.size() && text[zeros] == kAlphabet[0]) ++zeros;
   std::vector<unsigned char> reversed;
   for (const char c : text.substr(zeros)) {
     const std::size_t digit = kAlphabet.find(c);
-    if (digit == std::string_view::npos) return InvalidArgument("'{}' is not a base58 character", c);
+    if (digit == std::string_view::npos)
+      return InvalidArgument("'{}' is not a base58 character", c);
     std::uint32_t carry = static_cast<std::uint32_t>(digit);
     for (unsigned char& byte : reversed) {
       carry += 58U * byte;
@@ -93,6 +95,28 @@ std::string ToHex(std::string_view bytes) {
   return text;
 }
 
+std::string ToBase64Url(std::string_view bytes) {
+  constexpr int kVariant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
+  sodium_bin2base64(text.data(), text.size(), Bytes(bytes), bytes.size(), kVariant);
+  text.pop_back();  // The terminator.
+  return text;
+}
+
+Result<std::string> FromBase64Url(std::string_view text) {
+  std::string bytes(text.size() / 4 * 3 + 3, '\0');
+  std::size_t size = 0;
+  const char* end = nullptr;
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
+                        text.size(), nullptr, &size, &end,
+                        sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+      end != text.data() + text.size()) {
+    return InvalidArgument("\"{}\" is not base64url text", text.substr(0, 64));
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
 std::string Sha256(std::string_view bytes) {
   std::string hash(crypto_hash_sha256_BYTES, '\0');
   crypto_hash_sha256(reinterpret_cast<unsigned char*>(hash.data()), Bytes(bytes), bytes.size());
@@ -101,8 +125,8 @@ std::string Sha256(std::string_view bytes) {
 
 std::string KeyedTag(std::string_view key, std::string_view bytes) {
   std::string tag(crypto_generichash_BYTES_MIN, '\0');
-  crypto_generichash(reinterpret_cast<unsigned char*>(tag.data()), tag.size(), Bytes(bytes), bytes.size(),
-                     Bytes(key), key.size());
+  crypto_generichash(reinterpret_cast<unsigned char*>(tag.data()), tag.size(), Bytes(bytes),
+                     bytes.size(), Bytes(key), key.size());
   return tag;
 }
 
@@ -125,13 +149,15 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kLongest) continue;
     std::array<std::size_t, kLongest + 1> row{};
-    std::iota(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(candidate.size()) + 1, std::size_t{0});
+    std::iota(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(candidate.size()) + 1,
+              std::size_t{0});
     for (std::size_t i = 1; i <= word.size(); ++i) {
       std::size_t diagonal = row[0];
       row[0] = i;
       for (std::size_t j = 1; j <= candidate.size(); ++j) {
         const std::size_t above = row[j];
-        row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0U : 1U)});
+        row[j] = std::min(
+            {above + 1, row[j - 1] + 1, diagonal + (word[i - 1] == candidate[j - 1] ? 0U : 1U)});
         diagonal = above;
       }
     }
@@ -157,10 +183,17 @@ std::string QuoteJson(std::string_view text) {
       ++i;
     } else if (c < 0x20) {
       switch (c) {
-        case '\n': quoted += "\\n"; break;
-        case '\r': quoted += "\\r"; break;
-        case '\t': quoted += "\\t"; break;
-        default: quoted += fmt::format("\\u{:04x}", c);
+        case '\n':
+          quoted += "\\n";
+          break;
+        case '\r':
+          quoted += "\\r";
+          break;
+        case '\t':
+          quoted += "\\t";
+          break;
+        default:
+          quoted += fmt::format("\\u{:04x}", c);
       }
       ++i;
     } else if (c < 0x80) {

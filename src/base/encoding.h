@@ -17,6 +17,10 @@ Result<std::string> FromBase58(std::string_view text);
 
 std::string ToHex(std::string_view bytes);
 
+/// RFC 4648 section 5, without padding.
+std::string ToBase64Url(std::string_view bytes);
+Result<std::string> FromBase64Url(std::string_view text);
+
 /// SHA-256 of `bytes`, 32 raw bytes.
 std::string Sha256(std::string_view bytes);
 

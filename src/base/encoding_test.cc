@@ -27,9 +27,20 @@ TEST(EncodingTest, Base58SurvivesRandomValues) {
   EXPECT_FALSE(FromBase58(std::string(1000, '2')));
 }
 
+TEST(EncodingTest, Base64UrlSurvivesRandomValuesAndRefusesRubbish) {
+  for (std::size_t size = 0; size < 64; ++size) {
+    const std::string bytes = RandomBytes(size);
+    EXPECT_EQ(*FromBase64Url(ToBase64Url(bytes)), bytes);
+  }
+  EXPECT_EQ(ToBase64Url("\xff\xfe"), "__4");
+  for (const auto* text : {"+/", "a", "ab==", "a b", "ab\n"})
+    EXPECT_FALSE(FromBase64Url(text)) << text;
+}
+
 // FIPS 180-2, appendix B.1.
 TEST(EncodingTest, Sha256FollowsTheStandardsVector) {
-  EXPECT_EQ(ToHex(Sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(ToHex(Sha256("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST(EncodingTest, ATagDependsOnKeyAndText) {

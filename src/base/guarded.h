@@ -15,7 +15,8 @@ class Guarded {
   Guarded() = default;
   explicit Guarded(T value) : value_(std::move(value)) {}
 
-  /// Runs `action` with the value under the lock and returns what it returns. Do not call out from it.
+  /// Runs `action` with the value under the lock and returns what it returns. Do not call out from
+  /// it.
   template <typename Action>
   decltype(auto) With(Action&& action) {
     const std::scoped_lock lock(mutex_);

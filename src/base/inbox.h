@@ -19,18 +19,20 @@ namespace mesg {
 template <typename T>
 class Inbox {
  public:
-  Inbox(std::size_t max_items, std::size_t max_weight) : max_items_(max_items), max_weight_(max_weight) {}
+  Inbox(std::size_t max_items, std::size_t max_weight)
+      : max_items_(max_items), max_weight_(max_weight) {}
 
-  /// Any thread. ResourceExhausted when full, Unavailable after Close(); the item is then untouched.
-  /// One item is always admitted into an empty inbox, whatever its weight.
+  /// Any thread. ResourceExhausted when full, Unavailable after Close(); the item is then
+  /// untouched. One item is always admitted into an empty inbox, whatever its weight.
   Result<void> Put(T&& item, std::size_t weight) {
     bool wake = false;
     {
       const std::scoped_lock lock(mutex_);
       if (closed_) return Unavailable("Core is shutting down");
       if (items_.size() >= max_items_ || (!items_.empty() && weight_ + weight > max_weight_)) {
-        return ResourceExhausted("Core's inbox is full ({} requests, {} bytes wait), retry after a pause",
-                                 items_.size(), weight_);
+        return ResourceExhausted(
+            "Core's inbox is full ({} requests, {} bytes wait), retry after a pause", items_.size(),
+            weight_);
       }
       wake = items_.empty();
       items_.push_back(std::move(item));
@@ -51,8 +53,8 @@ class Inbox {
     ready_.notify_one();
   }
 
-  /// The reader's thread. Waits until there is something, `until` passes or the inbox is closed, then
-  /// moves all there is into `into` (cleared first). False when closed and empty.
+  /// The reader's thread. Waits until there is something, `until` passes or the inbox is closed,
+  /// then moves all there is into `into` (cleared first). False when closed and empty.
   bool TakeAll(std::vector<T>& into, std::optional<std::chrono::steady_clock::time_point> until) {
     into.clear();
     std::unique_lock lock(mutex_);

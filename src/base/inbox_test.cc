@@ -1,8 +1,8 @@
 #include "base/inbox.h"
 
-#include <gtest/gtest.h>
-
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace mesg {
 namespace {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -11,6 +9,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace mesg {
 
@@ -52,7 +52,8 @@ struct Violation {
 struct Error {
   Code code = Code::kUnknown;
   std::string message;
-  std::string reason = {};  ///< Machine-readable, UPPER_SNAKE_CASE, e.g. "EVENT_NOT_FOUND"; may be empty.
+  std::string reason =
+      {};  ///< Machine-readable, UPPER_SNAKE_CASE, e.g. "EVENT_NOT_FOUND"; may be empty.
   std::vector<Violation> violations = {};
 
   /// The same error, with a machine-readable reason.
@@ -67,20 +68,23 @@ namespace internal {
 [[noreturn]] void DieOnWrongResultAccess(const Error* error);
 }
 
-/// Holds a T or an Error; the members are those of std::expected<T, Error>, which g++ 12 offers only
-/// in C++23. Reading the value of a failed Result is a bug and aborts.
+/// Holds a T or an Error; the members are those of std::expected<T, Error>, which g++ 12 offers
+/// only in C++23. Reading the value of a failed Result is a bug and aborts.
 template <typename T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
   using error_type = Error;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
   template <typename U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::decay_t<U>, T> &&
-             !std::is_same_v<std::decay_t<U>, Error> && !std::is_same_v<std::decay_t<U>, Result>)
-  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::decay_t<U>, T> &&
+           !std::is_same_v<std::decay_t<U>, Error> && !std::is_same_v<std::decay_t<U>, Result>)
+      Result(U&& value)
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
@@ -142,9 +146,9 @@ class [[nodiscard]] Result<void> {
   std::optional<Error> error_;
 };
 
-#define MESG_DEFINE_ERROR(name)                                                \
-  template <typename... Args>                                                  \
-  Error name(fmt::format_string<Args...> format, Args&&... args) {             \
+#define MESG_DEFINE_ERROR(name)                                                    \
+  template <typename... Args>                                                      \
+  Error name(fmt::format_string<Args...> format, Args&&... args) {                 \
     return Error{Code::k##name, fmt::format(format, std::forward<Args>(args)...)}; \
   }
 
@@ -175,20 +179,20 @@ Error Annotate(Error error, std::string_view doing);
 #define MESG_TRY(expression) MESG_TRY_AS(expression, MESG_TRY_NAME(__COUNTER__))
 #define MESG_TRY_NAME(number) MESG_TRY_NAME_OF(number)
 #define MESG_TRY_NAME_OF(number) mesg_try_result_##number
-#define MESG_TRY_AS(expression, result)               \
-  __extension__({                                     \
-    auto result = (expression);                       \
-    if (!result) return std::move(result).error();    \
-    *std::move(result);                               \
+#define MESG_TRY_AS(expression, result)            \
+  __extension__({                                  \
+    auto result = (expression);                    \
+    if (!result) return std::move(result).error(); \
+    *std::move(result);                            \
   })
 
-/// Aborts with the condition and place when a promise inside the program is broken. Checked in every
-/// build; never for bad input.
-#define MESG_CHECK(condition, ...)                                                     \
-  (static_cast<bool>(condition)                                                        \
-       ? static_cast<void>(0)                                                          \
-       : ::mesg::internal::DieOnBrokenInvariant(#condition, __FILE__, __LINE__ __VA_OPT__(, ) \
-                                                    __VA_OPT__(fmt::format(__VA_ARGS__))))
+/// Aborts with the condition and place when a promise inside the program is broken. Checked in
+/// every build; never for bad input.
+#define MESG_CHECK(condition, ...)               \
+  (static_cast<bool>(condition)                  \
+       ? static_cast<void>(0)                    \
+       : ::mesg::internal::DieOnBrokenInvariant( \
+             #condition, __FILE__, __LINE__ __VA_OPT__(, ) __VA_OPT__(fmt::format(__VA_ARGS__))))
 
 namespace internal {
 [[noreturn]] void DieOnBrokenInvariant(const char* condition, const char* file, int line,

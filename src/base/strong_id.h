@@ -26,5 +26,7 @@ class StrongId {
 
 template <typename Tag>
 struct std::hash<mesg::StrongId<Tag>> {
-  std::size_t operator()(const mesg::StrongId<Tag>& id) const { return std::hash<std::string>()(id.str()); }
+  std::size_t operator()(const mesg::StrongId<Tag>& id) const {
+    return std::hash<std::string>()(id.str());
+  }
 };

@@ -28,13 +28,13 @@ struct PartitionView;
 
 /// Bounds of one Core. Every one is configuration and shown by `mesg status`.
 struct Limits {
-  std::size_t payload_bytes = 4 << 20;           ///< Of one event's data, inputs, outputs or value.
-  std::size_t inbox_requests = 65'536;           ///< Requests that wait for the engine.
+  std::size_t payload_bytes = 4 << 20;  ///< Of one event's data, inputs, outputs or value.
+  std::size_t inbox_requests = 65'536;  ///< Requests that wait for the engine.
   std::size_t inbox_bytes = 64 << 20;
-  std::size_t commit_bytes = 16 << 20;           ///< Decided and not yet durable; more waits.
+  std::size_t commit_bytes = 16 << 20;  ///< Decided and not yet durable; more waits.
   std::size_t listeners = 100'000;
   std::size_t workers = 10'000;
-  std::size_t worker_credits = 16'384;           ///< Deliveries one worker may hold.
+  std::size_t worker_credits = 16'384;  ///< Deliveries one worker may hold.
   std::size_t list_page = 1'000;
 };
 
@@ -129,10 +129,11 @@ struct WorkerHello {
 
 /// Numbers for `mesg status` and the metrics.
 struct Counters {
-  std::uint64_t events_accepted = 0, events_duplicate = 0, executions_created = 0, results_recorded = 0,
-                attempts_failed = 0, deliveries_sent = 0, items_pushed = 0, commits = 0, requests_refused = 0;
-  std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0, inbox = 0,
-                subscriptions = 0, dead_letters = 0;
+  std::uint64_t events_accepted = 0, events_duplicate = 0, executions_created = 0,
+                results_recorded = 0, attempts_failed = 0, deliveries_sent = 0, items_pushed = 0,
+                commits = 0, requests_refused = 0;
+  std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0,
+                inbox = 0, subscriptions = 0, dead_letters = 0;
 };
 
 /// The heart of Core as everything around it sees it: checks requests against contracts, has them
@@ -140,16 +141,18 @@ struct Counters {
 ///
 /// Threads: every method may be called from any thread. Callbacks come once, from a thread of the
 /// broker, must not block, and may call the asynchronous methods. A refused request is answered
-/// through its callback too, then from the calling thread. RESOURCE_EXHAUSTED means nothing happened.
+/// through its callback too, then from the calling thread. RESOURCE_EXHAUSTED means nothing
+/// happened.
 class Broker {
  public:
   template <typename T>
   using Reply = std::function<void(Result<T>)>;
 
-  /// `stores`, one per partition, must outlive it. `fatal` is called once, from a thread of the broker,
-  /// when a commit failed: nobody knows what reached the disk, so Core has to stop.
-  static Result<std::unique_ptr<Broker>> Start(std::vector<store::Store*> stores, const Clock& clock,
-                                               Settings settings, std::function<void(Error)> fatal);
+  /// `stores`, one per partition, must outlive it. `fatal` is called once, from a thread of the
+  /// broker, when a commit failed: nobody knows what reached the disk, so Core has to stop.
+  static Result<std::unique_ptr<Broker>> Start(std::vector<store::Store*> stores,
+                                               const Clock& clock, Settings settings,
+                                               std::function<void(Error)> fatal);
   /// Finishes what was accepted, then stops.
   ~Broker();
   Broker(const Broker&) = delete;
@@ -165,36 +168,39 @@ class Broker {
 
   /// Checks every event against the instance's contract (all violations at once, paths begin with
   /// `events[i].data`), then emits all or none.
-  void Emit(const InstancePtr& instance, std::vector<engine::NewEvent> events, std::vector<engine::KeyMove> moves,
-            Reply<engine::Emitted> reply);
+  void Emit(const InstancePtr& instance, std::vector<engine::NewEvent> events,
+            std::vector<engine::KeyMove> moves, Reply<engine::Emitted> reply);
   /// The position of an event of `instance`, for answers.
   std::string PositionText(const std::string& instance_name, std::uint64_t sequence) const;
   Result<EventPage> ListEvents(const EventQuery& query) const;
-  Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance, const std::vector<std::string>& keys) const;
-  Result<std::vector<KeyValue>> ListKeys(const InstancePtr& instance, std::string_view prefix, std::string_view after,
-                                         std::size_t limit) const;
+  Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance,
+                                        const std::vector<std::string>& keys) const;
+  Result<std::vector<KeyValue>> ListKeys(const InstancePtr& instance, std::string_view prefix,
+                                         std::string_view after, std::size_t limit) const;
 
   // ---- Listeners ----
 
-  /// `from`: everything behind it, then live; none: live. `ready` comes when nothing can be missed any
-  /// more; pushes may come before it. OutOfRange when `from` is older than what is kept. `key` of a
-  /// filter that the service does not have is refused by CheckFilter, not here.
-  void Listen(std::vector<Filter> filters, std::optional<Position> from, std::shared_ptr<ListenerSink> sink,
-              Reply<ListenerId> ready);
+  /// `from`: everything behind it, then live; none: live. `ready` comes when nothing can be missed
+  /// any more; pushes may come before it. OutOfRange when `from` is older than what is kept. `key`
+  /// of a filter that the service does not have is refused by CheckFilter, not here.
+  void Listen(std::vector<Filter> filters, std::optional<Position> from,
+              std::shared_ptr<ListenerSink> sink, Reply<ListenerId> ready);
   /// The same for a named subscription; a second listener on it takes it over from the first.
-  void ListenSubscription(const std::string& name, std::vector<Filter> filters, std::shared_ptr<ListenerSink> sink,
-                          Reply<ListenerId> ready);
+  void ListenSubscription(const std::string& name, std::vector<Filter> filters,
+                          std::shared_ptr<ListenerSink> sink, Reply<ListenerId> ready);
   /// There is room in its sink again.
   void Resume(ListenerId listener);
   /// Nothing more is pushed once `done` was called (which may be empty).
   void StopListening(ListenerId listener, std::function<void()> done = {});
-  /// Makes a filter of what a user wrote: service by name, sid or hash ("" or "*": any), key ("" or "*").
-  /// NotFound for a service, event, task or output that does not exist.
-  Result<Filter> MakeFilter(bool results, std::string_view service, std::string_view key, std::string_view output_key,
-                            std::vector<std::string> tags, std::vector<Predicate> predicates) const;
+  /// Makes a filter of what a user wrote: service by name, sid or hash ("" or "*": any), key ("" or
+  /// "*"). NotFound for a service, event, task or output that does not exist.
+  Result<Filter> MakeFilter(bool results, std::string_view service, std::string_view key,
+                            std::string_view output_key, std::vector<std::string> tags,
+                            std::vector<Predicate> predicates) const;
 
   /// `filters` is kept as given and handed back with the subscription.
-  void Subscribe(const std::string& name, std::string filters, const std::string& after_position, Reply<void> reply);
+  void Subscribe(const std::string& name, std::string filters, const std::string& after_position,
+                 Reply<void> reply);
   void Acknowledge(const std::string& name, const Position& position, Reply<void> reply);
   void Unsubscribe(const std::string& name, Reply<void> reply);
   bool IsConnected(const std::string& subscription) const;
@@ -203,12 +209,14 @@ class Broker {
 
   // ---- Executions ----
 
-  /// Each request is accepted or refused by itself. With a `sink`, the end of request i is told to it
-  /// as Finished(refs[i]) after `reply`; a weak sink that is gone is forgotten.
-  void Create(std::vector<ExecutionRequest> requests, std::weak_ptr<ResultSink> sink, std::vector<std::uint64_t> refs,
+  /// Each request is accepted or refused by itself. With a `sink`, the end of request i is told to
+  /// it as Finished(refs[i]) after `reply`; a weak sink that is gone is forgotten.
+  void Create(std::vector<ExecutionRequest> requests, std::weak_ptr<ResultSink> sink,
+              std::vector<std::uint64_t> refs,
               std::function<void(std::vector<Result<engine::Created>>)> reply);
   /// Finished(ref) when the execution ends or has ended. NotFound through `reply`.
-  void Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref, Reply<void> reply);
+  void Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref,
+            Reply<void> reply);
   void Get(const ExecutionId& id, Reply<ExecutionView> reply);
   void List(ExecutionQuery query, Reply<ExecutionPage> reply);
   void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
@@ -226,10 +234,12 @@ class Broker {
   /// It is gone: what it holds goes to others at once. Nothing is told to its sink afterwards.
   void DisconnectWorker(WorkerId worker);
   void RefuseDelivery(WorkerId worker, const std::string& delivery_id, const std::string& reason);
-  /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the caller
-  /// has no token, as classic workers) and outputs, then records. Outputs that break the contract fail
-  /// the execution for good, with an error that names the parameter, and are answered InvalidArgument.
-  void Answer(const std::string& instance_hash, const std::string& worker, std::vector<DeliveryAnswer> answers,
+  /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the
+  /// caller has no token, as classic workers) and outputs, then records. Outputs that break the
+  /// contract fail the execution for good, with an error that names the parameter, and are answered
+  /// InvalidArgument.
+  void Answer(const std::string& instance_hash, const std::string& worker,
+              std::vector<DeliveryAnswer> answers,
               std::function<void(std::vector<Result<engine::Emitted>>)> reply);
 
   // ---- Instances ----

@@ -17,7 +17,8 @@ namespace mesg::broker {
 /// A deployed instance with its contract, ready to check data against. Immutable and shared.
 class DeployedInstance {
  public:
-  static Result<std::shared_ptr<const DeployedInstance>> Make(std::shared_ptr<const engine::Instance> record);
+  static Result<std::shared_ptr<const DeployedInstance>> Make(
+      std::shared_ptr<const engine::Instance> record);
 
   const engine::Instance& Record() const { return *record_; }
   const SourcePtr& GetSource() const { return record_->source; }
@@ -29,7 +30,8 @@ class DeployedInstance {
   Result<void> CheckEvent(std::string_view key, std::string_view data) const;
   Result<const TaskDefinition*> FindTask(std::string_view key) const;
   Result<void> CheckInputs(const TaskDefinition& task, std::string_view inputs) const;
-  Result<void> CheckOutputs(std::string_view task, std::string_view output_key, std::string_view outputs) const;
+  Result<void> CheckOutputs(std::string_view task, std::string_view output_key,
+                            std::string_view outputs) const;
 
  private:
   explicit DeployedInstance(ServiceDefinition definition) : definition_(std::move(definition)) {}
@@ -38,33 +40,37 @@ class DeployedInstance {
   ServiceDefinition definition_;
   std::map<std::string, DataValidator, std::less<>> events_;
   std::map<std::string, DataValidator, std::less<>> inputs_;
-  std::map<std::pair<std::string, std::string>, DataValidator, std::less<>> outputs_;  // (task, output)
+  std::map<std::pair<std::string, std::string>, DataValidator, std::less<>>
+      outputs_;  // (task, output)
 };
 using InstancePtr = std::shared_ptr<const DeployedInstance>;
 
 /// What is deployed and subscribed, as one immutable snapshot; a change makes a new one.
 class Catalog {
  public:
-  /// By instance name, service sid, service hash or instance hash, in this order; the active one where
-  /// several fit. NotFound names the nearest; FailedPrecondition when a sid has several active instances.
+  /// By instance name, service sid, service hash or instance hash, in this order; the active one
+  /// where several fit. NotFound names the nearest; FailedPrecondition when a sid has several
+  /// active instances.
   Result<InstancePtr> Find(std::string_view service) const;
   /// Unauthenticated when no instance has this token.
   Result<InstancePtr> FindByToken(std::string_view token) const;
   /// Exact; null when there is none. Draining ones too.
   InstancePtr FindInstance(std::string_view instance_hash) const;
   std::vector<InstancePtr> Instances() const;
-  const std::map<std::string, std::shared_ptr<const engine::Subscription>, std::less<>>& Subscriptions() const {
+  const std::map<std::string, std::shared_ptr<const engine::Subscription>, std::less<>>&
+  Subscriptions() const {
     return subscriptions_;
   }
 
   // Each returns the next snapshot.
   std::shared_ptr<const Catalog> With(InstancePtr instance) const;
   std::shared_ptr<const Catalog> Without(std::string_view instance_hash) const;
-  std::shared_ptr<const Catalog> With(std::shared_ptr<const engine::Subscription> subscription) const;
+  std::shared_ptr<const Catalog> With(
+      std::shared_ptr<const engine::Subscription> subscription) const;
   std::shared_ptr<const Catalog> WithoutSubscription(std::string_view name) const;
 
  private:
-  std::map<std::string, InstancePtr, std::less<>> by_hash_;                     // Instance hash.
+  std::map<std::string, InstancePtr, std::less<>> by_hash_;  // Instance hash.
   std::unordered_map<std::string, InstancePtr> by_token_;
   std::map<std::string, std::shared_ptr<const engine::Subscription>, std::less<>> subscriptions_;
 };

@@ -9,8 +9,8 @@
 
 namespace mesg::broker {
 
-/// A point in the history of every partition: everything up to and including these sequences is behind
-/// it. Its text is opaque to users and stable: "17", or "17.4.90" with three partitions.
+/// A point in the history of every partition: everything up to and including these sequences is
+/// behind it. Its text is opaque to users and stable: "17", or "17.4.90" with three partitions.
 class Position {
  public:
   /// The beginning: nothing is behind it.

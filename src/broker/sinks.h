@@ -13,7 +13,8 @@
 /// How the broker tells connections what happened. Implemented by the API.
 ///
 /// Calls come from a thread of the broker, one at a time for one sink and partition; they must not
-/// block and must not call back into the broker's blocking calls. References are valid for the call.
+/// block and must not call back into the broker's blocking calls. References are valid for the
+/// call.
 namespace mesg::broker {
 
 /// One hand-over of an attempt to a worker.
@@ -21,7 +22,7 @@ struct Delivery {
   std::string_view id;         ///< Secret and unguessable; what an answer names.
   const Execution& execution;  ///< Id, task, inputs, tags, traceparent.
   std::uint32_t attempt = 1;
-  TimePoint deadline{};        ///< When the attempt times out; epoch: never.
+  TimePoint deadline{};  ///< When the attempt times out; epoch: never.
 };
 
 class WorkerSink {
@@ -56,10 +57,12 @@ class ListenerSink {
   virtual ~ListenerSink() = default;
   /// `items` of one partition in order; everything up to `sequence` has been looked at, also when
   /// nothing of it matched.
-  virtual void Push(engine::PartitionId partition, std::span<const Item> items, std::uint64_t sequence) = 0;
+  virtual void Push(engine::PartitionId partition, std::span<const Item> items,
+                    std::uint64_t sequence) = 0;
   /// Any thread. False: push nothing now. When there is room again call Broker::Resume.
   virtual bool HasRoom() const = 0;
-  /// The listener is over: its subscription broke, was deleted or taken over, or its position is gone.
+  /// The listener is over: its subscription broke, was deleted or taken over, or its position is
+  /// gone.
   virtual void Fail(const Error& error) = 0;
 };
 

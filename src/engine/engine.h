@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/command.h"
@@ -59,7 +60,9 @@ class Engine {
   /// Everything decided since the last call, as one commit; its effects are the caller's to perform
   /// once it is durable.
   Decided TakeCommit(TimePoint now);
-  bool HasChanges() const { return state_.HasChanges() || !effects_.empty(); }
+  bool HasChanges() const { return state_.HasChanges(); }
+  /// Effects of commands that changed nothing; for when there is no commit to take them with.
+  std::vector<AnyEffect> TakeEffects() { return std::exchange(effects_, {}); }
   std::size_t PendingBytes() const { return state_.PendingBytes(); }
 
   /// `commit` is durable.

@@ -1,0 +1,289 @@
+#include "broker/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesg::broker {
+namespace {
+
+constexpr Duration kTickIdle = std::chrono::seconds(1);
+constexpr Duration kTickBusy = std::chrono::milliseconds(10);
+constexpr Duration kProgress = std::chrono::seconds(5);
+
+Error Stopping() {
+  return Unavailable("Core is stopping: a commit failed, and nobody knows what reached the disk")
+      .Because("STOPPING");
+}
+
+}  // namespace
+
+Partition::Partition(std::unique_ptr<engine::Engine> engine, store::Store& store,
+                     const DeliveryIds& ids, World world, std::uint64_t first_delivery_number)
+    : engine_(std::move(engine)),
+      store_(store),
+      world_(std::move(world)),
+      dispatcher_(ids,
+                  Dispatcher::World{
+                      [this](const ExecutionId& id) { return engine_->Current().FindOpen(id); },
+                      [this](engine::Command command) {
+                        static_cast<void>(Apply(std::move(command), last_time_));
+                      },
+                      world_.random},
+                  first_delivery_number),
+      listeners_(engine_->GetSettings().partition, engine_->Current().Numbers().next_sequence,
+                 world_.lagging) {}
+
+void Partition::Recover(TimePoint now) {
+  last_time_ = now;
+  next_tick_ = now + kTickIdle;
+  next_progress_ = now + kProgress;
+  // An `effect: once` that was handed out when Core stopped: nobody knows whether it happened.
+  std::vector<std::pair<ExecutionId, std::uint32_t>> interrupted;
+  for (const auto& [id, execution] : engine_->Current().Open()) {
+    if (execution->state == ExecutionState::kDispatched)
+      interrupted.emplace_back(id, execution->CurrentAttempt());
+  }
+  std::sort(interrupted.begin(), interrupted.end());
+  Perform(engine_->RecoveryEffects(), now);
+  for (const auto& [id, attempt] : interrupted) {
+    static_cast<void>(Apply(engine::EndAttempt{id, attempt, AttemptOutcome::kUnknown,
+                                               "Core stopped while a worker had it", "", 0},
+                            now));
+  }
+  Turn(now);
+}
+
+Result<engine::Reply> Partition::Apply(engine::Command command, TimePoint now) {
+  auto reply = engine_->Apply(std::move(command), now);
+  if (!reply && reply.error().code == Code::kDataLoss) Fail(reply.error());
+  Count(reply);
+  return reply;
+}
+
+void Partition::Count(const Result<engine::Reply>& reply) {
+  if (!reply) {
+    ++counted_.refused;
+    return;
+  }
+  const auto count_emitted = [this](const engine::Emitted& emitted) {
+    counted_.events += emitted.sequences.size() - emitted.duplicates.size();
+    counted_.duplicates += emitted.duplicates.size();
+  };
+  if (const auto* emitted = std::get_if<engine::Emitted>(&*reply)) {
+    count_emitted(*emitted);
+  } else if (const auto* created = std::get_if<std::vector<Result<engine::Created>>>(&*reply)) {
+    for (const auto& one : *created) ++(one ? counted_.created : counted_.refused);
+  } else if (const auto* answers = std::get_if<std::vector<Result<engine::Emitted>>>(&*reply)) {
+    for (const auto& one : *answers) {
+      if (one) count_emitted(*one);
+    }
+  }
+}
+
+void Partition::Submit(engine::Command command, Reply reply, TimePoint now) {
+  last_time_ = now;
+  if (failed_) {
+    if (reply) reply(Stopping());
+    return;
+  }
+  auto decided = std::make_shared<Result<engine::Reply>>(Apply(std::move(command), now));
+  if (!reply) return;
+  replies_.emplace_back([reply = std::move(reply), decided](const Result<void>& committed) {
+    if (committed) {
+      reply(std::move(*decided));
+    } else {
+      reply(committed.error());
+    }
+  });
+}
+
+void Partition::Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,
+                       const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now) {
+  last_time_ = now;
+  if (failed_) {
+    reply(Stopping());
+    return;
+  }
+  auto decided = std::make_shared<Result<engine::Reply>>(Apply(std::move(command), now));
+  replies_.emplace_back(
+      [this, reply = std::move(reply), decided, sink, refs](const Result<void>& committed) {
+        if (!committed) {
+          reply(committed.error());
+          return;
+        }
+        // The reply moves on; what the waiters need is taken out first.
+        std::vector<std::pair<ExecutionId, std::uint64_t>> waits;
+        if (!refs.empty() && *decided) {
+          const auto& created = std::get<std::vector<Result<engine::Created>>>(**decided);
+          for (std::size_t i = 0; i < created.size() && i < refs.size(); ++i) {
+            if (created[i]) waits.emplace_back(created[i]->id, refs[i]);
+          }
+        }
+        reply(std::move(*decided));
+        for (const auto& [id, ref] : waits) static_cast<void>(AddWaiter(id, sink, ref));
+      });
+}
+
+Result<void> Partition::AddWaiter(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink,
+                                  std::uint64_t ref) {
+  const engine::ExecutionPtr execution = MESG_TRY(engine_->Current().Find(id));
+  if (execution == nullptr) {
+    return NotFound("execution {} does not exist, or its history is no longer kept", id.Text())
+        .Because("EXECUTION_NOT_FOUND");
+  }
+  // Final in a commit under way is told by that commit's effects; final and durable is told at
+  // once.
+  const bool durable =
+      execution->result_sequence != 0 && execution->result_sequence < listeners_.Next();
+  if (durable || execution->state == ExecutionState::kOutcomeUnknown) {
+    if (const auto alive = sink.lock()) {
+      alive->Finished(ref, IsFinal(execution->state)
+                               ? execution
+                               : std::make_shared<const Execution>(*execution));
+      to_flush_.push_back(alive);
+    }
+    return {};
+  }
+  waiters_[id].push_back({sink, ref});
+  return {};
+}
+
+void Partition::Wait(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink,
+                     std::uint64_t ref, Reply reply) {
+  if (failed_) {
+    reply(Stopping());
+    return;
+  }
+  const auto added = AddWaiter(id, sink, ref);
+  if (added) {
+    reply(engine::Reply());
+  } else {
+    reply(added.error());
+  }
+}
+
+// ---- Commits ----
+
+void Partition::CommitIfPossible(TimePoint now) {
+  if (in_flight_ || failed_) return;
+  if (engine_->HasChanges()) {
+    in_flight_.emplace(InFlight{engine_->TakeCommit(now), std::exchange(replies_, {})});
+    store::Batch batch = std::move(in_flight_->decided.batch);
+    const std::uint64_t commit = in_flight_->decided.commit;
+    store_.Commit(commit, std::move(batch),
+                  [committed = world_.committed, commit](const Result<void>& result) {
+                    committed(commit, result);
+                  });
+    return;
+  }
+  // Nothing to make durable, and nothing under way that these could depend on.
+  for (const auto& reply : std::exchange(replies_, {})) reply({});
+  Perform(engine_->TakeEffects(), now);
+}
+
+void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, TimePoint now) {
+  last_time_ = now;
+  if (failed_) return;
+  MESG_CHECK(in_flight_ && in_flight_->decided.commit == commit, "commit {} was not under way",
+             commit);
+  if (!result) {
+    Fail(result.error());
+    return;
+  }
+  const InFlight done = std::move(*in_flight_);
+  in_flight_.reset();
+  ++counted_.commits;
+  engine_->Committed(commit);
+  if (done.decided.history) listeners_.Append(done.decided.history, done.decided.results);
+  for (const auto& reply : done.replies) reply({});
+  Perform(done.decided.effects, now);
+}
+
+void Partition::Fail(const Error& error) {
+  if (failed_) return;
+  failed_ = true;
+  const Result<void> failure = Error(error);
+  if (in_flight_) {
+    for (const auto& reply : std::exchange(in_flight_->replies, {})) reply(failure);
+  }
+  for (const auto& reply : std::exchange(replies_, {})) reply(failure);
+  world_.fatal(error);
+}
+
+// ---- Effects ----
+
+void Partition::Tell(const ExecutionId& id, const engine::ExecutionPtr& execution) {
+  const auto found = waiters_.find(id);
+  if (found == waiters_.end()) return;
+  for (const Waiter& waiter : found->second) {
+    if (const auto sink = waiter.sink.lock()) {
+      sink->Finished(waiter.ref, execution);
+      to_flush_.push_back(sink);
+    }
+  }
+  waiters_.erase(found);
+}
+
+void Partition::Perform(const engine::Finished& effect) {
+  ++counted_.results;
+  Tell(effect.execution->id, effect.execution);
+  dispatcher_.On(effect);
+}
+
+void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
+  for (engine::AnyEffect& effect : effects) {
+    if (auto* ready = std::get_if<engine::Ready>(&effect)) {
+      dispatcher_.On(*ready, now);
+    } else if (auto* finished = std::get_if<engine::Finished>(&effect)) {
+      Perform(*finished);
+    } else if (auto* send = std::get_if<engine::Send>(&effect)) {
+      dispatcher_.On(*send, now);
+    } else if (auto* ended = std::get_if<engine::Ended>(&effect)) {
+      ++counted_.attempts_failed;
+      dispatcher_.On(*ended);
+    } else if (auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
+      world_.instance(changed->instance, false);
+    } else if (auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {
+      dispatcher_.On(*removed);
+      world_.instance(removed->instance, true);
+    } else if (auto* subscription = std::get_if<engine::SubscriptionChanged>(&effect)) {
+      world_.subscription(subscription->subscription);
+    } else if (auto* gone = std::get_if<engine::SubscriptionRemoved>(&effect)) {
+      world_.subscription_removed(gone->name);
+    } else if (auto* message = std::get_if<engine::SendMessage>(&effect)) {
+      world_.send(std::move(*message));
+    } else {
+      world_.confirm(std::get<engine::ConfirmMessage>(effect));
+    }
+  }
+}
+
+// ---- Turns ----
+
+void Partition::Turn(TimePoint now) {
+  last_time_ = now;
+  if (failed_) return;
+  dispatcher_.Advance(now);
+  if (next_tick_ && *next_tick_ <= now) {
+    const bool had_changes = engine_->HasChanges();
+    static_cast<void>(Apply(engine::Tick{}, now));
+    next_tick_ = now + (!had_changes && engine_->HasChanges() ? kTickBusy : kTickIdle);
+  }
+  if (next_progress_ <= now) {
+    listeners_.PushProgress();
+    next_progress_ = now + kProgress;
+  }
+  CommitIfPossible(now);
+  dispatcher_.Flush();
+  std::sort(to_flush_.begin(), to_flush_.end());
+  to_flush_.erase(std::unique(to_flush_.begin(), to_flush_.end()), to_flush_.end());
+  for (const auto& sink : std::exchange(to_flush_, {})) sink->Flush();
+}
+
+std::optional<TimePoint> Partition::NextTimer() const {
+  std::optional<TimePoint> next = next_tick_;
+  if (const auto timer = dispatcher_.NextTimer(); timer && (!next || *timer < *next)) next = timer;
+  return next;
+}
+
+}  // namespace mesg::broker
