@@ -131,6 +131,7 @@ void Committer::WriteGroup(Requests& requests, std::size_t begin, std::size_t en
     options.sync = durability_ == Durability::kSync;
     const rocksdb::Status status = db_.Write(options, &write_);
     if (status.ok()) {
+      bytes_ += write_.GetDataSize();
       if (settled_) settle_at_ = std::chrono::steady_clock::now() + kSettleInterval;
       settled_ = false;
       for (const auto& [partition, sequence] : last) acknowledged_[partition] = sequence;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -46,6 +47,7 @@ class Committer {
   bool Stop();
 
   std::uint64_t Commits() const { return commits_; }
+  std::uint64_t Bytes() const { return bytes_; }
 
  private:
   struct Partition {
@@ -90,6 +92,7 @@ class Committer {
   bool settled_ = true;
   std::chrono::steady_clock::time_point settle_at_;
   std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::uint64_t> bytes_{0};
 
   std::thread thread_;  // Last: starts after the members it uses.
 };

@@ -49,10 +49,9 @@ class RocksDatabase::Impl {
 
   ~Impl() {
     if (!committer_ || !committer_->Stop()) return;
-    std::uint64_t bytes = 0;
-    db_->GetIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &bytes);
+    if (committer_->Bytes() < kFlushAtCloseBytes) return;
     // An error here costs nothing: the log still has everything.
-    if (bytes >= kFlushAtCloseBytes) db_->Flush(rocksdb::FlushOptions()).PermitUncheckedError();
+    db_->Flush(rocksdb::FlushOptions()).PermitUncheckedError();
   }
 
   Result<void> Start() {

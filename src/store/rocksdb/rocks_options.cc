@@ -82,9 +82,9 @@ rocksdb::Options DatabaseOptions(const RocksOptions& from, rocksdb::Env* environ
 
 Error ToError(const rocksdb::Status& status, std::string_view doing) {
   const std::string message = fmt::format("{}: {}", doing, status.ToString());
-  if (status.IsCorruption()) {
+  if (status.IsCorruption() || status.IsPathNotFound()) {  // Damaged, or a file is missing.
     return DataLoss(
-        "{}. Something in the store is damaged. Check the disk and the memory of this machine, "
+        "{}. The store is damaged. Check the disk and the memory of this machine, "
         "then "
         "restore the whole data directory from a backup",
         message);
