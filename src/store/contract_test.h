@@ -290,7 +290,7 @@ TYPED_TEST_P(StoreContractTest, RecordsAreNotKept) {
 
 TYPED_TEST_P(StoreContractTest, AGapInTheSequenceIsAbortedAndFinal) {
   this->Put("a");
-  for (const std::uint64_t sequence : {3, 1, 2}) {
+  for (const std::uint64_t sequence : {3U, 1U, 2U}) {
     Batch batch;
     batch.Put("b", "");
     const auto result = this->Commit(sequence, std::move(batch));

@@ -52,7 +52,7 @@ class MemoryStoreTest : public testing::Test {
 
 TEST_F(MemoryStoreTest, CompletesOneCommitAStepInOrder) {
   Open();
-  for (const std::uint64_t sequence : {1, 2, 3}) Commit(sequence);
+  for (const std::uint64_t sequence : {1U, 2U, 3U}) Commit(sequence);
   EXPECT_EQ(store_->Pending(), 3U);
   EXPECT_EQ(Keys(), "");
   EXPECT_TRUE(store_->Step());
@@ -91,7 +91,7 @@ TEST_F(MemoryStoreTest, StalledCommitsWaitForTheRelease) {
 
 TEST_F(MemoryStoreTest, FailureHitsTheOldestPendingAndAllAfterIt) {
   Open();
-  for (const std::uint64_t sequence : {1, 2, 3}) Commit(sequence);
+  for (const std::uint64_t sequence : {1U, 2U, 3U}) Commit(sequence);
   store_->Step();
   store_->FailNextCommit(DataLoss("fsync of the log failed: Input/output error"));
   store_->StepAll();
@@ -108,7 +108,7 @@ TEST_F(MemoryStoreTest, FailureHitsTheOldestPendingAndAllAfterIt) {
 
 TEST_F(MemoryStoreTest, CrashLosesWhatIsPending) {
   Open();
-  for (const std::uint64_t sequence : {1, 2, 3}) Commit(sequence);
+  for (const std::uint64_t sequence : {1U, 2U, 3U}) Commit(sequence);
   store_->Step();
   EXPECT_EQ(store_->Crash({}), 0U);
   EXPECT_FALSE(store_->Step());
@@ -125,7 +125,7 @@ TEST_F(MemoryStoreTest, CrashLosesWhatIsPending) {
 
 TEST_F(MemoryStoreTest, CrashMayKeepAPrefixAndTearTheNext) {
   Open();
-  for (const std::uint64_t sequence : {1, 2, 3}) Commit(sequence);
+  for (const std::uint64_t sequence : {1U, 2U, 3U}) Commit(sequence);
   EXPECT_EQ(store_->Crash({.count = 2, .tear = true}), 2U);
   EXPECT_EQ(done_, "");
   Open();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "store/wal/crc32c.h"
+#include "store/wal/log_writer_test.h"
 
 namespace mesg::store::wal {
 namespace {
@@ -17,43 +18,8 @@ TEST(Crc32cTest, KnowsThePublishedValues) {  // RFC 3720, B.4.
   EXPECT_EQ(Crc32c("6789", Crc32c("12345")), 0xe3069283U);
 }
 
-std::string Number(std::uint64_t value, int bytes) {
-  std::string text;
-  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i));
-  return text;
-}
-
-/// Writes a log as RocksDB does.
-class WalInspectorTest : public testing::Test {
+class WalInspectorTest : public testing::Test, protected LogWriter {
  protected:
-  void Fragment(char type, std::string_view payload) {
-    const std::string typed = type + std::string(payload);
-    file_ += Number(MaskCrc(Crc32c(typed)), 4) + Number(payload.size(), 2) + typed;
-  }
-  void Raw(std::string_view payload) {
-    begins_.push_back(file_.size());
-    bool first = true;
-    for (;;) {
-      std::size_t room = kBlockBytes - file_.size() % kBlockBytes;
-      if (room < 7) {
-        file_.append(room, '\0');
-        room = kBlockBytes;
-      }
-      const std::string_view part = payload.substr(0, room - 7);
-      payload.remove_prefix(part.size());
-      const bool last = payload.empty();
-      Fragment(first ? (last ? 1 : 2) : (last ? 4 : 3), part);
-      if (first && file_.size() - begins_.back() < 7 + part.size()) begins_.back() = file_.size();
-      first = false;
-      if (last) break;
-    }
-    ends_.push_back(file_.size());
-  }
-  void Record(std::size_t bytes, std::uint64_t count = 1) {
-    Raw(Number(sequence_, 8) + Number(count, 4) + std::string(bytes, 'x'));
-    sequence_ += count;
-  }
-
   static Inspection Inspect(std::string_view file, Contents contents = Contents::kWriteBatches) {
     WalInspector inspector(contents);
     for (; !file.empty(); file.remove_prefix(std::min(file.size(), kBlockBytes))) {
@@ -63,15 +29,10 @@ class WalInspectorTest : public testing::Test {
   }
   /// One of each kind: small ones, some across two blocks, one over many.
   void Mixed() {
-    for (const std::size_t bytes : {0, 10, 300, 20'000, 20'000, 100'000, 1, 65'000, 200}) {
+    for (const std::size_t bytes : {0U, 10U, 300U, 20'000U, 20'000U, 100'000U, 1U, 65'000U, 200U}) {
       Record(bytes, 1 + bytes % 3);
     }
   }
-
-  std::string file_;
-  std::vector<std::size_t> begins_;
-  std::vector<std::size_t> ends_;
-  std::uint64_t sequence_ = 7;
 };
 
 TEST_F(WalInspectorTest, EmptyFileIsIntact) {
