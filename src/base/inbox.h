@@ -28,7 +28,7 @@ class Inbox {
     bool wake = false;
     {
       const std::scoped_lock lock(mutex_);
-      if (closed_) return Unavailable("Core is shutting down");
+      if (closed_ || sealed_) return Unavailable("Core is shutting down");
       if (items_.size() >= max_items_ || (!items_.empty() && weight_ + weight > max_weight_)) {
         return ResourceExhausted(
             "Core's inbox is full ({} requests, {} bytes wait), retry after a pause", items_.size(),
@@ -58,7 +58,7 @@ class Inbox {
   bool TakeAll(std::vector<T>& into, std::optional<std::chrono::steady_clock::time_point> until) {
     into.clear();
     std::unique_lock lock(mutex_);
-    const auto some = [this] { return !items_.empty() || closed_; };
+    const auto some = [this] { return !items_.empty() || closed_ || woken_; };
     if (until) {
       ready_.wait_until(lock, *until, some);
     } else {
@@ -66,7 +66,19 @@ class Inbox {
     }
     into.swap(items_);
     weight_ = 0;
+    woken_ = false;
     return !(closed_ && into.empty());
+  }
+
+  /// Any thread. From now on Put refuses as after Close(), but PutAlways still admits: what was
+  /// accepted can be finished. Wakes the reader.
+  void Seal() {
+    {
+      const std::scoped_lock lock(mutex_);
+      sealed_ = true;
+      woken_ = true;
+    }
+    ready_.notify_all();
   }
 
   /// Any thread. Refuses what comes later and wakes the reader, who still gets what was admitted.
@@ -91,6 +103,8 @@ class Inbox {
   std::vector<T> items_;
   std::size_t weight_ = 0;
   bool closed_ = false;
+  bool sealed_ = false;
+  bool woken_ = false;
 };
 
 }  // namespace mesg

@@ -40,5 +40,15 @@ TEST(InboxTest, EveryAdmittedItemIsTakenOnceAlsoAfterClose) {
   EXPECT_EQ(inbox.Put(1, 1).error().code, Code::kUnavailable);
 }
 
+TEST(InboxTest, ASealedInboxRefusesRequestsButTakesNotices) {
+  Inbox<int> inbox(10, 10);
+  inbox.Seal();
+  EXPECT_EQ(inbox.Put(1, 1).error().code, Code::kUnavailable);
+  inbox.PutAlways(2);
+  std::vector<int> taken;
+  EXPECT_TRUE(inbox.TakeAll(taken, std::nullopt));
+  EXPECT_EQ(taken, std::vector<int>{2});
+}
+
 }  // namespace
 }  // namespace mesg

@@ -67,6 +67,7 @@ class Partition {
   bool Failed() const { return failed_; }
 
   Dispatcher& Workers() { return dispatcher_; }
+  const Dispatcher& Workers() const { return dispatcher_; }
   Listeners& Live() { return listeners_; }
   const engine::Engine& GetEngine() const { return *engine_; }
 

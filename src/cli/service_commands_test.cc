@@ -222,7 +222,8 @@ TEST_F(ServiceCommandsTest, ExecuteIsOneWhenTheTaskFailed) {
 TEST_F(ServiceCommandsTest, ExecuteCanBeLeftWaiting) {
   AddShop();
   std::jthread interrupt([this] {
-    core_.Await([](const auto& heard) { return !heard.calls.empty() && heard.calls.back() == "Wait"; });
+    core_.Await(
+        [](const auto& heard) { return !heard.calls.empty() && heard.calls.back() == "Wait"; });
     stop_.request_stop();
   });
   EXPECT_EQ(Mesg({"service", "execute", "shop", "-d", "amount=1"}), 1);

@@ -1,0 +1,501 @@
+#include "broker/broker.h"
+
+#include <algorithm>
+#include <future>
+#include <random>
+#include <utility>
+
+#include "base/encoding.h"
+#include "broker/broker_impl.h"
+#include "broker/history.h"
+#include "engine/keys.h"
+#include "engine/stored.h"
+
+namespace mesg::broker {
+
+Broker::Impl::Impl(const Clock& the_clock, const Settings& the_settings,
+                   std::vector<store::Store*> the_stores)
+    : clock(the_clock), settings(the_settings), ids(the_settings.delivery_key) {
+  std::vector<PartitionPlace*> places;
+  for (store::Store* store : the_stores) {
+    auto slot = std::make_unique<Slot>();
+    slot->thread = std::make_unique<PartitionThread>(
+        clock,
+        PartitionThread::Bounds{settings.limits.inbox_requests, settings.limits.inbox_bytes,
+                                std::min(settings.limits.commit_bytes, store->MaxBatchBytes())});
+    slot->place.id = static_cast<engine::PartitionId>(slots.size());
+    slot->place.store = store;
+    slot->place.thread = slot->thread.get();
+    places.push_back(&slot->place);
+    slots.push_back(std::move(slot));
+  }
+  listening = std::make_unique<Listening>(std::move(places), settings.limits.listeners);
+}
+
+Broker::Impl::Slot& Broker::Impl::SlotOfKey(std::string_view partition_key) {
+  return *slots[engine::PartitionOf(SlotOf(partition_key),
+                                    static_cast<engine::PartitionId>(slots.size()))];
+}
+
+Broker::Impl::Slot& Broker::Impl::SlotOfExecution(const ExecutionId& id) {
+  return *slots[engine::PartitionOf(id.Slot(), static_cast<engine::PartitionId>(slots.size()))];
+}
+
+// ---- Starting ----
+
+void Broker::Impl::Publish(Partition& partition, Slot& slot) {
+  const engine::State& state = partition.GetEngine().Current();
+  slot.place.next = partition.Live().Next();
+  slot.place.oldest = state.Numbers().oldest_sequence;
+  slot.counters.With([&](Counters& counters) {
+    const Partition::Statistics& counted = partition.Counted();
+    counters.events_accepted = counted.events;
+    counters.events_duplicate = counted.duplicates;
+    counters.executions_created = counted.created;
+    counters.results_recorded = counted.results;
+    counters.attempts_failed = counted.attempts_failed;
+    counters.commits = counted.commits;
+    counters.requests_refused = counted.refused;
+    counters.deliveries_sent = partition.Workers().Deliveries();
+    counters.items_pushed = partition.Live().Pushed();
+    counters.open_executions = state.Open().size();
+    counters.open_bytes = state.OpenBytes();
+    counters.history_bytes = state.Numbers().history_weight;
+    counters.workers = partition.Workers().Workers();
+    counters.subscriptions = state.Subscriptions().size();
+  });
+}
+
+void Broker::Impl::OnInstance(const std::shared_ptr<const engine::Instance>& record, bool removed) {
+  auto instance = DeployedInstance::Make(record);
+  // It was checked before it was deployed, by this very code.
+  MESG_CHECK(instance, "a stored definition is not valid: {}", instance.error().message);
+  catalog.With([&](CatalogPtr& current) {
+    current = removed ? current->Without(record->source->instance_hash) : current->With(*instance);
+  });
+  const auto told = observer.With([](const auto& function) { return function; });
+  if (told) told(*instance, removed);
+}
+
+Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
+  Slot* slot = slots[id].get();
+  Partition::World world;
+  world.committed = [this, slot](std::uint64_t commit, Result<void> result) {
+    slot->thread->SubmitAlways(
+        [this, slot, commit, result = std::move(result)](Partition& partition, TimePoint now) {
+          partition.OnCommitted(commit, result, now);
+          Publish(partition, *slot);
+        });
+  };
+  world.send = [this, id](engine::SendMessage message) {
+    slots[message.to]->thread->SubmitAlways(
+        [id, message = std::move(message)](Partition& partition, TimePoint now) {
+          partition.Submit(engine::Receive{id, message.number, message.body}, {}, now);
+        });
+  };
+  world.confirm = [this, id](engine::ConfirmMessage message) {
+    slots[message.from]->thread->SubmitAlways([id, message](Partition& partition, TimePoint now) {
+      partition.Submit(engine::Delivered{id, message.number}, {}, now);
+    });
+  };
+  world.instance = [this](const auto& record, bool removed) { OnInstance(record, removed); };
+  world.subscription = [this](const std::shared_ptr<const engine::Subscription>& subscription) {
+    catalog.With([&](CatalogPtr& current) { current = current->With(subscription); });
+    if (subscription->broken) {
+      listening->FailSubscription(
+          subscription->name, OutOfRange("subscription \"{}\" is broken: {}", subscription->name,
+                                         subscription->broken_reason)
+                                  .Because("SUBSCRIPTION_BROKEN"));
+    }
+  };
+  world.subscription_removed = [this](const std::string& name) {
+    catalog.With([&](CatalogPtr& current) { current = current->WithoutSubscription(name); });
+    listening->FailSubscription(
+        name, NotFound("subscription \"{}\" was deleted", name).Because("SUBSCRIPTION_NOT_FOUND"));
+  };
+  world.lagging = [this, id](ListenerId listener, std::uint64_t next) {
+    listening->Lag(listener, id, next);
+  };
+  world.fatal = [this](const Error& error) {
+    if (!fatal_told.exchange(true)) fatal(error);
+  };
+  world.random = [generator = std::make_shared<std::mt19937_64>(std::random_device()())] {
+    return std::uniform_real_distribution<double>(0, 1)(*generator);
+  };
+  return world;
+}
+
+Result<void> Broker::Impl::Start(std::vector<std::unique_ptr<engine::Engine>> engines,
+                                 std::function<void(Error)> on_fatal) {
+  fatal = std::move(on_fatal);
+  // The catalog is whole before the first request comes, and what is written of it later is newer.
+  for (const auto& engine : engines) {
+    for (const auto& [hash, record] : engine->Current().Instances()) {
+      const auto instance = MESG_TRY(DeployedInstance::Make(record));
+      catalog.With([&](CatalogPtr& current) { current = current->With(instance); });
+    }
+    for (const auto& [name, subscription] : engine->Current().Subscriptions()) {
+      catalog.With([&](CatalogPtr& current) { current = current->With(subscription); });
+    }
+  }
+  std::random_device random;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const auto first_delivery = (static_cast<std::uint64_t>(random()) << 32) | random();
+    auto partition =
+        std::make_unique<Partition>(std::move(engines[i]), *slots[i]->place.store, ids,
+                                    WorldOf(static_cast<engine::PartitionId>(i)), first_delivery);
+    Publish(*partition, *slots[i]);
+    slots[i]->thread->Start(std::move(partition));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Broker>> Broker::Start(std::vector<store::Store*> stores, const Clock& clock,
+                                              Settings settings, std::function<void(Error)> fatal) {
+  MESG_CHECK(!stores.empty() && settings.delivery_key.size() == 32);
+  std::unique_ptr<Broker> broker(new Broker(clock, std::move(settings)));
+  std::vector<std::unique_ptr<engine::Engine>> engines;
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    engine::Settings of_partition = broker->settings_.engine;
+    of_partition.partition = static_cast<engine::PartitionId>(i);
+    of_partition.partitions = static_cast<engine::PartitionId>(stores.size());
+    engines.push_back(MESG_TRY(engine::Engine::Recover(*stores[i], of_partition)));
+  }
+  broker->impl_ = std::make_unique<Impl>(clock, broker->settings_, std::move(stores));
+  MESG_TRY(broker->impl_->Start(std::move(engines), std::move(fatal)));
+  return broker;
+}
+
+Broker::Broker(const Clock&, Settings settings) : settings_(std::move(settings)) {}
+
+Broker::~Broker() {
+  if (impl_ == nullptr) return;
+  // Requests are finished first; what they say to listeners goes nowhere any more.
+  for (const auto& slot : impl_->slots) slot->thread->Finish();
+}
+
+CatalogPtr Broker::Deployed() const {
+  return impl_->catalog.With([](const CatalogPtr& current) { return current; });
+}
+
+std::size_t Broker::Partitions() const { return impl_->slots.size(); }
+
+Counters Broker::Count() const {
+  Counters all;
+  for (const auto& slot : impl_->slots) {
+    const Counters one = slot->counters.With([](const Counters& counters) { return counters; });
+    all.events_accepted += one.events_accepted;
+    all.events_duplicate += one.events_duplicate;
+    all.executions_created += one.executions_created;
+    all.results_recorded += one.results_recorded;
+    all.attempts_failed += one.attempts_failed;
+    all.deliveries_sent += one.deliveries_sent;
+    all.items_pushed += one.items_pushed;
+    all.commits += one.commits;
+    all.requests_refused += one.requests_refused;
+    all.open_executions += one.open_executions;
+    all.open_bytes += one.open_bytes;
+    all.history_bytes += one.history_bytes;
+    all.workers += one.workers;
+    all.subscriptions += one.subscriptions;
+    all.inbox += slot->thread->Waiting();
+  }
+  all.listeners = impl_->listening->size();
+  return all;
+}
+
+// ---- Events ----
+
+std::size_t WeightOf(const std::vector<engine::NewEvent>& events,
+                     const std::vector<engine::KeyMove>& moves) {
+  constexpr std::size_t kFixed = 128;
+  std::size_t weight = 0;
+  for (const engine::NewEvent& event : events)
+    weight += kFixed + event.data.size() + event.id.size();
+  for (const engine::KeyMove& move : moves)
+    weight += kFixed + move.key.size() + (move.value ? move.value->size() : 0);
+  return weight;
+}
+
+namespace {
+
+/// Adds `error` to what is already wrong, its paths behind `prefix`.
+void Collect(std::optional<Error>& all, Error error, const std::string& prefix) {
+  for (Violation& violation : error.violations) {
+    violation.path = violation.path.empty() ? prefix : prefix + "." + violation.path;
+  }
+  if (error.violations.empty()) error.violations.push_back({prefix, error.message, 0, 0});
+  if (!all) {
+    all = std::move(error);
+    return;
+  }
+  all->message += "; " + error.message;
+  std::move(error.violations.begin(), error.violations.end(), std::back_inserter(all->violations));
+}
+
+Result<void> CheckSize(std::string_view what, std::size_t size, std::size_t limit) {
+  if (size <= limit) return {};
+  return InvalidArgument("{} has {} bytes, the limit is {}", what, size, limit)
+      .Because("PAYLOAD_TOO_LARGE");
+}
+
+Result<void> CheckMoves(const std::vector<engine::KeyMove>& moves, std::size_t limit) {
+  constexpr std::size_t kLongestKey = 1024;
+  for (const engine::KeyMove& move : moves) {
+    if (move.key.empty() || move.key.size() > kLongestKey || !IsUtf8(move.key)) {
+      return InvalidArgument("a key has {} bytes, expected 1 to {} of UTF-8", move.key.size(),
+                             kLongestKey)
+          .Because("INVALID_KEY");
+    }
+    if (!move.value) continue;
+    MESG_TRY(
+        CheckSize(fmt::format("the value of key \"{}\"", move.key), move.value->size(), limit));
+    MESG_TRY(CheckJson(*move.value, "the value"));
+  }
+  return {};
+}
+
+Result<void> CheckEvents(const DeployedInstance& instance,
+                         const std::vector<engine::NewEvent>& events, std::size_t limit) {
+  constexpr std::size_t kLongestId = 512;
+  constexpr std::size_t kMostErrors = 100;
+  std::optional<Error> all;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const engine::NewEvent& event = events[i];
+    Result<void> checked = CheckSize("the event's data", event.data.size(), limit);
+    if (checked) checked = instance.CheckEvent(event.key, event.data);
+    if (checked &&
+        (event.id.size() > kLongestId || !IsUtf8(event.id) || !IsUtf8(event.traceparent))) {
+      checked = InvalidArgument("the event's id or trace context is not UTF-8 of at most {} bytes",
+                                kLongestId);
+    }
+    if (checked) continue;
+    Collect(all, std::move(checked).error(), fmt::format("events[{}].data", i));
+    if (all->violations.size() >= kMostErrors) break;
+  }
+  if (all) return *std::move(all);
+  return {};
+}
+
+}  // namespace
+
+void Broker::Emit(const InstancePtr& instance, std::vector<engine::NewEvent> events,
+                  std::vector<engine::KeyMove> moves, Reply<engine::Emitted> reply) {
+  Result<void> checked = CheckEvents(*instance, events, settings_.limits.payload_bytes);
+  if (checked) checked = CheckMoves(moves, settings_.limits.payload_bytes);
+  if (!checked) {
+    reply(std::move(checked).error());
+    return;
+  }
+  const std::size_t weight = WeightOf(events, moves);
+  impl_->Decide<engine::Emitted>(
+      impl_->SlotOfKey(instance->Name()),
+      engine::Emit{instance->GetSource(), std::move(events), std::move(moves)}, weight,
+      std::move(reply));
+}
+
+std::string Broker::PositionText(const std::string& instance_name, std::uint64_t sequence) const {
+  // With several partitions the others stand where they are known to be: what comes later is behind
+  // it.
+  Position position(Partitions());
+  if (Partitions() > 1) position = Newest();
+  position.Set(impl_->SlotOfKey(instance_name).place.id, sequence);
+  return position.Text();
+}
+
+Position Broker::Newest() const {
+  Position position(Partitions());
+  for (const auto& slot : impl_->slots) position.Set(slot->place.id, slot->place.next - 1);
+  return position;
+}
+
+Position Broker::Oldest() const {
+  Position position(Partitions());
+  for (const auto& slot : impl_->slots) position.Set(slot->place.id, slot->place.oldest - 1);
+  return position;
+}
+
+Result<std::vector<KeyValue>> Broker::GetKeys(const InstancePtr& instance,
+                                              const std::vector<std::string>& keys) const {
+  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
+  std::vector<KeyValue> values;
+  for (const std::string& key : keys) {
+    const auto stored = MESG_TRY(store.Get(engine::keys::Value(instance->Name(), key)));
+    if (!stored) {
+      values.push_back({key, "", 0});
+      continue;
+    }
+    auto value = MESG_TRY(engine::DecodeValue(*stored));
+    values.push_back({key, std::move(value.value), value.version});
+  }
+  return values;
+}
+
+Result<std::vector<KeyValue>> Broker::ListKeys(const InstancePtr& instance, std::string_view prefix,
+                                               std::string_view after, std::size_t limit) const {
+  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
+  const engine::keys::Range range =
+      engine::keys::OfName(engine::keys::Table::kValue, instance->Name());
+  const std::string first = range.from + std::string(std::max(prefix, after));
+  std::vector<KeyValue> values;
+  const auto cursor = store.Read(range.from, range.to);
+  for (cursor->Seek(first); cursor->Valid() && values.size() < limit; cursor->Next()) {
+    const std::string_view key = cursor->Key().substr(range.from.size());
+    if (!key.starts_with(prefix)) break;
+    if (!after.empty() && key <= after) continue;
+    auto value = MESG_TRY(engine::DecodeValue(cursor->Value()));
+    values.push_back({std::string(key), std::move(value.value), value.version});
+  }
+  MESG_TRY(cursor->Status());
+  return values;
+}
+
+// ---- Listeners ----
+
+void Broker::Listen(std::vector<Filter> filters, std::optional<Position> from,
+                    std::shared_ptr<ListenerSink> sink, Reply<ListenerId> ready) {
+  impl_->listening->Listen(std::move(filters), std::move(from), "", std::move(sink),
+                           std::move(ready));
+}
+
+void Broker::ListenSubscription(const std::string& name, std::vector<Filter> filters,
+                                std::shared_ptr<ListenerSink> sink, Reply<ListenerId> ready) {
+  const CatalogPtr catalog = Deployed();
+  const auto subscription = catalog->Subscriptions().find(name);
+  if (subscription == catalog->Subscriptions().end()) {
+    ready(NotFound("subscription \"{}\" does not exist; create it first", name)
+              .Because("SUBSCRIPTION_NOT_FOUND"));
+    return;
+  }
+  if (subscription->second->broken) {
+    ready(OutOfRange("subscription \"{}\" is broken: {}", name, subscription->second->broken_reason)
+              .Because("SUBSCRIPTION_BROKEN"));
+    return;
+  }
+  Position from(Partitions());
+  for (const auto& [partition, sequence] : subscription->second->acknowledged) {
+    if (partition < Partitions()) from.Set(partition, sequence);
+  }
+  impl_->listening->Listen(std::move(filters), from, name, std::move(sink), std::move(ready));
+}
+
+void Broker::Resume(ListenerId listener) { impl_->listening->Resume(listener); }
+
+void Broker::StopListening(ListenerId listener, std::function<void()> done) {
+  impl_->listening->Stop(listener, std::move(done));
+}
+
+bool Broker::IsConnected(const std::string& subscription) const {
+  return impl_->listening->IsConnected(subscription);
+}
+
+Result<Filter> Broker::MakeFilter(bool results, std::string_view service, std::string_view key,
+                                  std::string_view output_key, std::vector<std::string> tags,
+                                  std::vector<Predicate> predicates) const {
+  const auto any = [](std::string_view text) { return text.empty() || text == "*"; };
+  Filter filter;
+  filter.results = results;
+  filter.tags = std::move(tags);
+  filter.predicates = std::move(predicates);
+  if (!any(key)) filter.key = key;
+  if (!any(output_key)) filter.output_key = output_key;
+  if (any(service)) return filter;
+  const InstancePtr instance = MESG_TRY(Deployed()->Find(service));
+  filter.name = instance->Name();
+  if (service == instance->GetSource()->instance_hash) filter.instance_hash = service;
+  if (service == instance->GetSource()->service_hash) filter.service_hash = service;
+  if (!results) {
+    if (!filter.key.empty() && instance->Definition().FindEvent(filter.key) == nullptr) {
+      return instance->CheckEvent(filter.key, "{}").error();
+    }
+    return filter;
+  }
+  if (filter.key.empty()) return filter;
+  const TaskDefinition* task = MESG_TRY(instance->FindTask(filter.key));
+  if (!filter.output_key.empty() && task->FindOutput(filter.output_key) == nullptr) {
+    return instance->CheckOutputs(filter.key, filter.output_key, "{}").error();
+  }
+  return filter;
+}
+
+void Broker::Subscribe(const std::string& name, std::string filters,
+                       const std::string& after_position, Reply<void> reply) {
+  constexpr std::size_t kLongestName = 128;
+  if (name.empty() || name.size() > kLongestName || !IsUtf8(name)) {
+    reply(InvalidArgument("a subscription's name has {} bytes, expected 1 to {} of UTF-8",
+                          name.size(), kLongestName));
+    return;
+  }
+  Result<Position> position = after_position.empty()
+                                  ? Result<Position>(Newest())
+                                  : Position::Parse(after_position, Partitions());
+  if (!position) {
+    reply(std::move(position).error());
+    return;
+  }
+  engine::Subscription subscription{name, std::move(filters), {}, {}, false, ""};
+  for (std::size_t partition = 0; partition < Partitions(); ++partition) {
+    // From the beginning means from what is kept.
+    const std::uint64_t oldest = impl_->slots[partition]->place.oldest - 1;
+    subscription.acknowledged[static_cast<engine::PartitionId>(partition)] =
+        std::max(position->At(partition), oldest);
+  }
+  impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)),
+                      engine::Subscribe{std::move(subscription)}, 0, std::move(reply));
+}
+
+void Broker::Acknowledge(const std::string& name, const Position& position, Reply<void> reply) {
+  engine::Acknowledge command{name, {}};
+  for (std::size_t partition = 0; partition < Partitions(); ++partition) {
+    if (position.At(partition) >= impl_->slots[partition]->place.next) {
+      reply(InvalidArgument("position {} is ahead of the history and cannot be acknowledged",
+                            position.Text())
+                .Because("POSITION_AHEAD"));
+      return;
+    }
+    command.sequences[static_cast<engine::PartitionId>(partition)] = position.At(partition);
+  }
+  impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)), std::move(command),
+                      0, std::move(reply));
+}
+
+void Broker::Unsubscribe(const std::string& name, Reply<void> reply) {
+  impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)),
+                      engine::Unsubscribe{name}, 0, std::move(reply));
+}
+
+// ---- Instances ----
+
+void Broker::ObserveInstances(std::function<void(const InstancePtr&, bool removed)> observer) {
+  impl_->observer.With([&](auto& kept) { kept = observer; });
+  for (const InstancePtr& instance : Deployed()->Instances()) observer(instance, false);
+}
+
+void Broker::Deploy(engine::Instance instance, Reply<void> reply) {
+  const std::string name = instance.source->name;
+  const std::size_t weight = instance.definition.size();
+  impl_->Decide<void>(impl_->SlotOfKey(name), engine::Deploy{std::move(instance)}, weight,
+                      std::move(reply));
+}
+
+void Broker::SetStarted(const InstancePtr& instance, bool started, Reply<void> reply) {
+  impl_->Decide<void>(impl_->SlotOfKey(instance->Name()),
+                      engine::SetStarted{instance->GetSource()->instance_hash, started}, 0,
+                      std::move(reply));
+}
+
+void Broker::Undeploy(const std::string& name, bool keep_data, bool force, Reply<void> reply) {
+  impl_->Decide<void>(impl_->SlotOfKey(name), engine::Undeploy{name, keep_data, force}, 0,
+                      std::move(reply));
+}
+
+void Broker::Load(const InstancePtr& instance, Reply<InstanceLoad> reply) {
+  const std::string hash = instance->GetSource()->instance_hash;
+  impl_->SlotOfKey(instance->Name())
+      .thread->SubmitAlways([hash, reply = std::move(reply)](Partition& partition, TimePoint) {
+        reply(InstanceLoad{partition.GetEngine().Current().OpenCount(hash),
+                           partition.Workers().Workers(hash)});
+      });
+}
+
+}  // namespace mesg::broker

@@ -1,0 +1,57 @@
+#include "broker/partition_thread.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+namespace mesg::broker {
+
+PartitionThread::PartitionThread(const Clock& clock, Bounds bounds)
+    : clock_(clock), bounds_(bounds), inbox_(bounds.requests, bounds.bytes) {}
+
+PartitionThread::~PartitionThread() { Finish(); }
+
+void PartitionThread::Finish() {
+  if (!thread_.joinable()) return;
+  inbox_.Seal();
+  sealed_ = true;
+  inbox_.PutAlways([](Partition&, TimePoint) {});  // Wakes it to see that.
+  thread_.join();
+  inbox_.Close();
+}
+
+void PartitionThread::Start(std::unique_ptr<Partition> partition) {
+  partition_ = std::move(partition);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void PartitionThread::Run() {
+  partition_->Recover(clock_.Now());
+  std::vector<Work> taken;
+  std::deque<Work> waiting;
+  // Sealed first, then read: once it is seen here, no request can come any more.
+  while (!(sealed_ && waiting.empty() && inbox_.size() == 0 &&
+           (partition_->Idle() || partition_->Failed()))) {
+    // What is full goes on when its commit comes back; that is work too.
+    const bool stalled = waiting.empty() || partition_->Full(bounds_.commit_bytes);
+    std::optional<std::chrono::steady_clock::time_point> until = std::chrono::steady_clock::now();
+    if (stalled) {
+      if (const auto timer = partition_->NextTimer()) {
+        const auto pause = std::max(*timer - clock_.Now(), Duration(0));
+        *until += std::min<Duration>(pause, std::chrono::hours(1));
+      } else {
+        until.reset();
+      }
+    }
+    inbox_.TakeAll(taken, until);
+    for (Work& work : taken) waiting.push_back(std::move(work));
+    const TimePoint now = clock_.Now();
+    while (!waiting.empty() && !partition_->Full(bounds_.commit_bytes)) {
+      waiting.front()(*partition_, now);
+      waiting.pop_front();
+    }
+    partition_->Turn(now);
+  }
+}
+
+}  // namespace mesg::broker
