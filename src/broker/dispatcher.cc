@@ -148,6 +148,10 @@ void Dispatcher::Release(const ExecutionId& id, std::string_view reason, bool te
   if (lease.deadline != TimePoint()) deadlines_.erase({lease.deadline, id});
   Worker& worker = *lease.worker;
   worker.held.erase(id);
+  if (lease.answered) {
+    ++worker.credits;
+    return;
+  }
   if (tell) {
     Touch(worker);
     worker.sink->Cancelled(lease.delivery_id, reason);
@@ -159,23 +163,45 @@ void Dispatcher::Release(const ExecutionId& id, std::string_view reason, bool te
 
 // ---- The ends of attempts ----
 
-void Dispatcher::On(const engine::Ended& effect) {
+void Dispatcher::On(const engine::Ended& effect, TimePoint now) {
   Unqueue(effect.id);
   if (const auto lease = leases_.find(effect.id);
       lease != leases_.end() && lease->second.attempt == effect.attempt) {
+    const std::string instance_hash = lease->second.worker->instance_hash;
     Release(effect.id, effect.reason, /*tell=*/true);
+    Pump(instance_hash, now);
   }
 }
 
-void Dispatcher::On(const engine::Finished& effect) {
+void Dispatcher::On(const engine::Finished& effect, TimePoint now) {
   Unqueue(effect.execution->id);
+  const auto lease = leases_.find(effect.execution->id);
+  if (lease == leases_.end()) return;
+  const std::string instance_hash = lease->second.worker->instance_hash;
   const std::optional<Outcome>& outcome = effect.execution->outcome;
   Release(effect.execution->id,
           outcome && !outcome->error.empty() ? outcome->error : "it has its result",
           /*tell=*/true);
+  Pump(instance_hash, now);
 }
 
-void Dispatcher::Answered(const std::string& delivery_id, TimePoint now) {
+void Dispatcher::Answering(const ExecutionId& execution, const std::string& delivery_id,
+                           TimePoint now) {
+  const auto lease = leases_.find(execution);
+  if (lease != leases_.end() && lease->second.delivery_id == delivery_id) {
+    lease->second.answered = true;
+  } else {
+    GiveBack(delivery_id, now);
+  }
+}
+
+void Dispatcher::AnswerRefused(const ExecutionId& execution, const std::string& delivery_id) {
+  const auto lease = leases_.find(execution);
+  if (lease != leases_.end() && lease->second.delivery_id == delivery_id)
+    lease->second.answered = false;
+}
+
+void Dispatcher::GiveBack(const std::string& delivery_id, TimePoint now) {
   const auto closing = closing_.find(delivery_id);
   if (closing == closing_.end()) return;
   const auto worker = workers_.find(closing->second);
@@ -191,7 +217,7 @@ void Dispatcher::Refuse(WorkerId id, const ExecutionId& execution_id, std::strin
   const auto lease = leases_.find(execution_id);
   if (lease == leases_.end() || lease->second.delivery_id != delivery_id ||
       lease->second.worker->id != id) {
-    Answered(std::string(delivery_id), now);  // It was over already; this gives its credit back.
+    GiveBack(std::string(delivery_id), now);  // It was over already; this gives its credit back.
     return;
   }
   Release(execution_id, "", /*tell=*/false);
@@ -201,7 +227,7 @@ void Dispatcher::Refuse(WorkerId id, const ExecutionId& execution_id, std::strin
   } else if (execution != nullptr && execution->state == ExecutionState::kDispatched) {
     On(engine::Send{engine::ExecutionPtr(engine::ExecutionPtr(), execution)}, now);
   }
-  Answered(std::string(delivery_id), now);
+  GiveBack(std::string(delivery_id), now);
 }
 
 // ---- Workers ----

@@ -42,8 +42,8 @@ class Dispatcher {
   // ---- Effects of the engine ----
   void On(const engine::Ready& effect, TimePoint now);
   void On(const engine::Send& effect, TimePoint now);
-  void On(const engine::Ended& effect);
-  void On(const engine::Finished& effect);
+  void On(const engine::Ended& effect, TimePoint now);
+  void On(const engine::Finished& effect, TimePoint now);
   void On(const engine::InstanceRemoved& effect);
 
   // ---- Workers ----
@@ -56,8 +56,11 @@ class Dispatcher {
   /// The worker hands a delivery back unperformed.
   void Refuse(WorkerId id, const ExecutionId& execution, std::string_view delivery_id,
               TimePoint now);
-  /// An answer to `delivery_id` was accepted or refused: the worker has its credit again.
-  void Answered(const std::string& delivery_id, TimePoint now);
+  /// The worker answers `delivery_id`: when this ends the attempt, it needs no word of it and has
+  /// its credit back. An answer to a delivery that is over gives the credit back now.
+  void Answering(const ExecutionId& execution, const std::string& delivery_id, TimePoint now);
+  /// The answer was refused and changed nothing: the delivery is still the worker's.
+  void AnswerRefused(const ExecutionId& execution, const std::string& delivery_id);
 
   // ---- Time ----
   std::optional<TimePoint> NextTimer() const;
@@ -91,6 +94,7 @@ class Dispatcher {
     Worker* worker = nullptr;
     std::uint32_t attempt = 0;
     std::string delivery_id;
+    bool answered = false;
     TimePoint since{};
     TimePoint deadline{};
   };
@@ -124,6 +128,7 @@ class Dispatcher {
   void Pump(const std::string& instance_hash, TimePoint now);
   Worker* Choose(const Queue& queue, const std::string& task) const;
   void HandOut(const ExecutionId& id, Worker& worker, TimePoint now);
+  void GiveBack(const std::string& delivery_id, TimePoint now);
   void Release(const ExecutionId& id, std::string_view reason, bool tell);
   void Touch(Worker& worker);
 

@@ -224,10 +224,10 @@ void Partition::Tell(const ExecutionId& id, const engine::ExecutionPtr& executio
   waiters_.erase(found);
 }
 
-void Partition::Perform(const engine::Finished& effect) {
+void Partition::Perform(const engine::Finished& effect, TimePoint now) {
   ++counted_.results;
   Tell(effect.execution->id, effect.execution);
-  dispatcher_.On(effect);
+  dispatcher_.On(effect, now);
 }
 
 void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
@@ -235,12 +235,12 @@ void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
     if (auto* ready = std::get_if<engine::Ready>(&effect)) {
       dispatcher_.On(*ready, now);
     } else if (auto* finished = std::get_if<engine::Finished>(&effect)) {
-      Perform(*finished);
+      Perform(*finished, now);
     } else if (auto* send = std::get_if<engine::Send>(&effect)) {
       dispatcher_.On(*send, now);
     } else if (auto* ended = std::get_if<engine::Ended>(&effect)) {
       ++counted_.attempts_failed;
-      dispatcher_.On(*ended);
+      dispatcher_.On(*ended, now);
     } else if (auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
       world_.instance(changed->instance, false);
     } else if (auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {

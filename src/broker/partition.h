@@ -65,6 +65,8 @@ class Partition {
   bool Full(std::size_t commit_bytes) const { return engine_->PendingBytes() >= commit_bytes; }
   bool Idle() const { return !in_flight_ && replies_.empty() && !engine_->HasChanges(); }
   bool Failed() const { return failed_; }
+  /// 0..1.
+  double Random() const { return world_.random(); }
 
   Dispatcher& Workers() { return dispatcher_; }
   const Dispatcher& Workers() const { return dispatcher_; }
@@ -91,7 +93,7 @@ class Partition {
   void Count(const Result<engine::Reply>& reply);
   void CommitIfPossible(TimePoint now);
   void Perform(std::vector<engine::AnyEffect> effects, TimePoint now);
-  void Perform(const engine::Finished& effect);
+  void Perform(const engine::Finished& effect, TimePoint now);
   void Tell(const ExecutionId& id, const engine::ExecutionPtr& execution);
   void Fail(const Error& error);
   Result<void> AddWaiter(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink,

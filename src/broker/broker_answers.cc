@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/broker.h"
+#include "broker/broker_impl.h"
+
+namespace mesg::broker {
+namespace {
+
+/// A worker's answers on their way through one partition.
+struct Batch {
+  std::string instance_hash;  ///< "" when the caller has no token.
+  std::string worker;
+  CatalogPtr catalog;
+  std::size_t payload_bytes = 0;
+  std::vector<DeliveryAnswer> answers;
+  std::vector<DeliveryRef> refs;
+  std::vector<std::size_t> places;  ///< Of each in the caller's list.
+  std::size_t weight = 0;
+};
+
+struct Joint {
+  std::vector<Result<engine::Emitted>> results;
+  std::atomic<std::size_t> left;
+  std::function<void(std::vector<Result<engine::Emitted>>)> reply;
+  void Done() {
+    if (--left == 0) reply(std::move(results));
+  }
+};
+
+Result<void> CheckAnswer(const DeployedInstance& instance, const Execution& execution,
+                         const DeliveryAnswer& answer, std::size_t payload_bytes) {
+  const auto* success = std::get_if<engine::Success>(&answer.result);
+  if (success == nullptr) return {};
+  if (success->outputs.size() > payload_bytes) {
+    return InvalidArgument("Outputs \"{}\" of task \"{}\" have {} bytes, the limit is {}",
+                           success->output_key, execution.task, success->outputs.size(),
+                           payload_bytes)
+        .Because("PAYLOAD_TOO_LARGE");
+  }
+  MESG_TRY(instance.CheckOutputs(execution.task, success->output_key, success->outputs));
+  for (const engine::NewEvent& event : answer.events) {
+    if (event.data.size() > payload_bytes) {
+      return InvalidArgument("the event's data has {} bytes, the limit is {}", event.data.size(),
+                             payload_bytes)
+          .Because("PAYLOAD_TOO_LARGE");
+    }
+    MESG_TRY(instance.CheckEvent(event.key, event.data));
+  }
+  for (const engine::KeyMove& move : answer.moves) {
+    if (move.value)
+      MESG_TRY(CheckJson(*move.value, fmt::format("the value of key \"{}\"", move.key)));
+  }
+  return {};
+}
+
+/// What the engine is asked, and what is answered whatever it says.
+struct Judged {
+  engine::Answer answer;
+  std::optional<Error> error;
+};
+
+Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double random) {
+  DeliveryAnswer& given = batch.answers[i];
+  const ExecutionId& id = batch.refs[i].execution;
+  const engine::ExecutionPtr execution = MESG_TRY(partition.GetEngine().Current().Find(id));
+  if (execution != nullptr && !batch.instance_hash.empty() &&
+      execution->source->instance_hash != batch.instance_hash) {
+    return PermissionDenied("the delivery belongs to another instance").Because("UNKNOWN_DELIVERY");
+  }
+  Judged judged;
+  judged.answer = engine::Answer{id, batch.refs[i].attempt, batch.worker, {}, {}, {}, random};
+  if (execution != nullptr && !IsFinal(execution->state)) {
+    const InstancePtr instance = batch.catalog->FindInstance(execution->source->instance_hash);
+    if (instance != nullptr) {
+      auto checked = CheckAnswer(*instance, *execution, given, batch.payload_bytes);
+      if (!checked) {
+        // Another attempt would break the contract the same way.
+        judged.error = std::move(checked).error();
+        judged.answer.result = engine::Failure{judged.error->message, /*permanent=*/true};
+        return judged;
+      }
+    }
+  }
+  judged.answer.result = std::move(given.result);
+  judged.answer.events = std::move(given.events);
+  judged.answer.moves = std::move(given.moves);
+  return judged;
+}
+
+void Perform(Partition& partition, const std::shared_ptr<Batch>& batch,
+             const std::shared_ptr<Joint>& joint, double random, TimePoint now) {
+  engine::Answers command;
+  std::vector<std::size_t> asked;  // Index into the batch.
+  auto errors = std::make_shared<std::vector<std::optional<Error>>>();
+  for (std::size_t i = 0; i < batch->answers.size(); ++i) {
+    auto judged = Judge(partition, *batch, i, random);
+    if (!judged) {
+      joint->results[batch->places[i]] = std::move(judged).error();
+      continue;
+    }
+    partition.Workers().Answering(batch->refs[i].execution, batch->answers[i].delivery_id, now);
+    command.answers.push_back(std::move(judged->answer));
+    errors->push_back(std::move(judged->error));
+    asked.push_back(i);
+  }
+  partition.Submit(
+      std::move(command),
+      [&partition, batch, joint, asked = std::move(asked), errors](Result<engine::Reply> decided) {
+        for (std::size_t k = 0; k < asked.size(); ++k) {
+          auto& result = joint->results[batch->places[asked[k]]];
+          if (!decided) {
+            result = decided.error();
+            continue;
+          }
+          result = std::move(std::get<std::vector<Result<engine::Emitted>>>(*decided)[k]);
+          if (!result) {
+            partition.Workers().AnswerRefused(batch->refs[asked[k]].execution,
+                                              batch->answers[asked[k]].delivery_id);
+          } else if ((*errors)[k]) {
+            result = *std::move((*errors)[k]);
+          }
+        }
+        joint->Done();
+      },
+      now);
+}
+
+}  // namespace
+
+void Broker::Answer(const std::string& instance_hash, const std::string& worker,
+                    std::vector<DeliveryAnswer> answers,
+                    std::function<void(std::vector<Result<engine::Emitted>>)> reply) {
+  auto joint = std::make_shared<Joint>();
+  joint->results.assign(answers.size(), Internal("not decided"));
+  joint->reply = std::move(reply);
+  std::vector<std::shared_ptr<Batch>> batches(Partitions());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto ref = impl_->ids.Check(answers[i].delivery_id);
+    if (!ref) {
+      joint->results[i] = ref.error();
+      continue;
+    }
+    auto& batch = batches[impl_->SlotOfExecution(ref->execution).place.id];
+    if (batch == nullptr) {
+      batch = std::make_shared<Batch>();
+      batch->instance_hash = instance_hash;
+      batch->worker = worker;
+      batch->catalog = Deployed();
+      batch->payload_bytes = settings_.limits.payload_bytes;
+    }
+    const auto* success = std::get_if<engine::Success>(&answers[i].result);
+    constexpr std::size_t kFixed = 256;
+    batch->weight += kFixed + (success ? success->outputs.size() : 0) +
+                     WeightOf(answers[i].events, answers[i].moves);
+    batch->refs.push_back(*ref);
+    batch->places.push_back(i);
+    batch->answers.push_back(std::move(answers[i]));
+  }
+  joint->left = 1;
+  for (const auto& batch : batches) joint->left += batch == nullptr ? 0 : 1;
+  for (std::size_t p = 0; p < batches.size(); ++p) {
+    const auto& batch = batches[p];
+    if (batch == nullptr) continue;
+    const auto admitted = impl_->slots[p]->thread->Submit(
+        [batch, joint](Partition& partition, TimePoint now) {
+          Perform(partition, batch, joint, partition.Random(), now);
+        },
+        batch->weight);
+    if (!admitted) {
+      for (const std::size_t place : batch->places) joint->results[place] = admitted.error();
+      joint->Done();
+    }
+  }
+  joint->Done();
+}
+
+void Broker::MovePinned(const InstancePtr& draining, Reply<Moved> reply) {
+  const InstancePtr active = Deployed()->Find(draining->Name()).value_or(nullptr);
+  if (active == nullptr || active == draining) {
+    reply(FailedPrecondition("instance {} was not replaced, its work stays with it",
+                             draining->GetSource()->instance_hash));
+    return;
+  }
+  impl_->SlotOfKey(draining->Name())
+      .thread->SubmitAlways([draining, active, reply = std::move(reply)](Partition& partition,
+                                                                         TimePoint now) {
+        Moved moved;
+        engine::Move command{draining->GetSource()->instance_hash, {}};
+        for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
+          if (execution->source->instance_hash != command.from_instance) continue;
+          const TaskDefinition* before = draining->Definition().FindTask(execution->task);
+          const TaskDefinition* after = active->Definition().FindTask(execution->task);
+          if (execution->state != ExecutionState::kCreated || partition.Workers().IsDelivered(id)) {
+            moved.kept.push_back(id.Text() + ": it was delivered");
+          } else if (after == nullptr) {
+            moved.kept.push_back(id.Text() + ": the new definition has no such task");
+          } else if (before == nullptr ||
+                     !(before->outputs == after->outputs && before->effect == after->effect)) {
+            moved.kept.push_back(
+                id.Text() + ": the new definition gives the task other outputs or another effect");
+          } else if (!active->CheckInputs(*after, execution->inputs)) {
+            moved.kept.push_back(id.Text() + ": its inputs do not fit the new definition");
+          } else {
+            command.executions.push_back(id);
+          }
+        }
+        std::sort(command.executions.begin(), command.executions.end());
+        std::sort(moved.kept.begin(), moved.kept.end());
+        partition.Submit(
+            std::move(command),
+            [moved = std::move(moved), reply](Result<engine::Reply> decided) mutable {
+              if (!decided) {
+                reply(std::move(decided).error());
+                return;
+              }
+              moved.moved = std::get<std::vector<ExecutionId>>(*decided).size();
+              reply(std::move(moved));
+            },
+            now);
+      });
+}
+
+}  // namespace mesg::broker
