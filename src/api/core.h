@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace mesg::broker {
+class Broker;
+}  // namespace mesg::broker
+namespace mesg::runtime {
+class ServiceManager;
+}  // namespace mesg::runtime
+
+namespace mesg::api {
+
+/// One limit of the configuration, and how much of it is used.
+struct LimitView {
+  std::string name;  ///< As in the configuration: "payload_bytes".
+  std::uint64_t limit = 0;
+  std::uint64_t used = 0;
+  std::string unit;
+};
+struct CounterView {
+  std::string name;  ///< "events_accepted_total"
+  std::uint64_t value = 0;
+};
+
+/// What `mesg status` shows.
+struct CoreStatus {
+  bool ready = false;
+  std::string version;
+  TimePoint started{};
+  std::string data_directory;
+  std::string durability;
+  std::vector<LimitView> limits;
+  std::vector<CounterView> counters;
+  std::uint64_t last_sequence = 0;  ///< What recovery found.
+  std::uint64_t bytes_cut = 0;
+  std::uint64_t open_executions = 0;
+  Duration recovery_time{};
+  std::string grpc_address;
+  std::string http_address;
+};
+
+/// Core as the APIs see it. A cheap handle: copied freely, owns nothing.
+struct Core {
+  broker::Broker* broker = nullptr;
+  runtime::ServiceManager* services = nullptr;
+  std::function<CoreStatus()> status;
+  std::function<void()> shutdown;  ///< Asks Core to stop; returns at once.
+};
+
+}  // namespace mesg::api

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "runtime/fetch/fetcher.h"
+#include "runtime/process/supervisor.h"
+
+namespace mesg::runtime {
+
+enum class ServiceState : std::uint8_t {
+  kStopped,     ///< Core keeps no process for it. One that has its token may connect.
+  kStarting,    ///< Its process is being installed or about to exist.
+  kRunning,     ///< Its process exists.
+  kRestarting,  ///< Its process ended, and a pause runs before the next.
+  kFailed,      ///< Given up after too many early ends; `reason` says why.
+  kDraining,    ///< Replaced: finishes what is pinned to it.
+};
+
+/// One instance with what becomes of it.
+struct ServiceStatus {
+  broker::InstancePtr instance;
+  ServiceState state = ServiceState::kStopped;
+  std::string reason;
+  std::size_t workers = 0;
+  std::uint64_t open_executions = 0;
+  std::uint32_t restarts = 0;
+  pid_t pid = 0;
+  bool managed = false;  ///< It has something to start.
+};
+
+struct DeployRequest {
+  /// What Origin::Parse reads, or an archive that has arrived.
+  std::variant<std::string, std::unique_ptr<ArchiveUpload>> from;
+  std::map<std::string, std::string> env;
+  std::string name;  ///< Of the instance; "" means the sid.
+  bool start = false;
+};
+
+struct DeployProgress {
+  std::string step;  ///< "fetch", "validate", "install", "register", "start".
+  std::string message;
+  bool done = false;
+};
+
+/// The environment a service's process gets, and where it runs.
+struct ServiceEnvironment {
+  std::map<std::string, std::string> env;  ///< The token too: a secret.
+  std::string folder;                      ///< "" when Core keeps no files of it.
+};
+
+/// Services from the folder they come in to the process that runs: joins what is deployed (broker)
+/// with the files (Fetcher) and the processes (Supervisor). What is wanted is recorded in the
+/// broker; this follows it, also after a restart of Core.
+///
+/// Threads: every method from any thread. None blocks, except where it says so; replies come from a
+/// thread of the manager or of the broker, and must not block.
+class ServiceManager {
+ public:
+  template <typename T>
+  using Reply = std::function<void(Result<T>)>;
+  using Progress = std::function<void(const DeployProgress&)>;
+
+  struct Options {
+    std::string endpoint;  ///< What services connect to: "127.0.0.1:50052".
+    /// Where the services that come with MESG are; first in the PATH of every service.
+    std::filesystem::path standard_services;
+    std::size_t deployments = 4;  ///< At once; more are ResourceExhausted.
+    Fetcher::Options fetcher;
+    SupervisorOptions supervisor;
+  };
+
+  /// Ends what a former Core left running, observes `broker`, and starts every instance that is to
+  /// run. `broker` and `clock` are borrowed and must outlive it.
+  static Result<std::unique_ptr<ServiceManager>> Start(Options options, broker::Broker& broker,
+                                                       const Clock& clock);
+  /// Stops deployments, then all processes, and waits for their ends.
+  ~ServiceManager();
+  ServiceManager(const ServiceManager&) = delete;
+  ServiceManager& operator=(const ServiceManager&) = delete;
+
+  /// An archive that comes in pieces; hand it to Deploy when it is whole.
+  Result<std::unique_ptr<ArchiveUpload>> Upload();
+
+  /// Fetches, validates, checks the environment against what the definition declares (unknown and
+  /// missing required variables are InvalidArgument, with one violation each), registers, and with
+  /// `start` prepares and starts. The same definition, files, environment and name is the same
+  /// instance and keeps its token. Otherwise the active instance of that name starts to drain; its
+  /// process is stopped once nothing is pinned to it. With `start`, or when the replaced instance
+  /// was started, the new one is started.
+  void Deploy(DeployRequest request, Progress progress, std::stop_token stop,
+              Reply<ServiceStatus> reply);
+
+  /// Ordered by name, draining ones behind the active of their name.
+  void List(Reply<std::vector<ServiceStatus>> reply);
+  /// `service` as Catalog::Find takes it, here and below.
+  void Get(const std::string& service, Reply<ServiceStatus> reply);
+  /// FailedPrecondition when there is nothing to start.
+  void StartService(const std::string& service, Reply<ServiceStatus> reply);
+  /// Answers when no process of it is left.
+  void StopService(const std::string& service, Reply<ServiceStatus> reply);
+  /// Every instance of the name. FailedPrecondition while work is pinned to it, unless `force`.
+  void Delete(const std::string& service, bool keep_data, bool force, Reply<void> reply);
+  void MovePinned(const std::string& service, Reply<broker::Broker::Moved> reply);
+
+  Result<ServiceEnvironment> Environment(const std::string& service) const;
+  /// See Supervisor::ReadLog and FollowLog. Blocks on the disk for a moment.
+  Result<std::vector<LogLine>> ReadLog(const std::string& service, std::size_t tail) const;
+  Result<std::unique_ptr<LogSubscription>> FollowLog(const std::string& service, std::size_t tail,
+                                                     Supervisor::OnLines on_lines);
+
+ private:
+  class Impl;
+  explicit ServiceManager(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mesg::runtime
