@@ -112,11 +112,18 @@ TEST_F(RocksDatabaseTest, WhatWaitsIsOneWriteAndOneSync) {
   ASSERT_TRUE(Put("warm", "up"));
   const auto one = database_->Partition(1);
   const auto two = database_->Partition(2);
+  std::promise<void> held;
   std::promise<void> all_queued;
   std::atomic<int> done = 0;
   std::promise<void> all_done;
-  // Holds the commit thread in `done` until the others wait.
-  store_->Commit(++sequence_, {}, [&](const Result<void>&) { all_queued.get_future().wait(); });
+  // Holds the commit thread in `done` until the others wait. They must not come before it is held:
+  // what is queued by then may be written with this commit.
+  store_->Commit(++sequence_, {}, [&](const Result<void>&) {
+    held.set_value();
+    all_queued.get_future().wait();
+  });
+  held.get_future().wait();
+  const StoreCounters before = database_->Counters();
   const auto queue = [&](Store& store, std::uint64_t sequence) {
     Batch batch;
     batch.Put("k" + std::to_string(sequence), "v");
@@ -130,8 +137,6 @@ TEST_F(RocksDatabaseTest, WhatWaitsIsOneWriteAndOneSync) {
     queue(*one, i);
     queue(*two, i);
   }
-  while (database_->Counters().commits < 2) std::this_thread::yield();
-  const StoreCounters before = database_->Counters();
   all_queued.set_value();
   all_done.get_future().wait();
   const StoreCounters after = database_->Counters();
