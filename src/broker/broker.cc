@@ -14,7 +14,7 @@
 namespace mesg::broker {
 
 Broker::Impl::Impl(const Clock& the_clock, const Settings& the_settings,
-                   std::vector<store::Store*> the_stores)
+                   const std::vector<store::Store*>& the_stores)
     : clock(the_clock), settings(the_settings), ids(the_settings.delivery_key) {
   std::vector<PartitionPlace*> places;
   for (store::Store* store : the_stores) {
@@ -88,10 +88,10 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
         });
   };
   world.send = [this, id](engine::SendMessage message) {
-    slots[message.to]->thread->SubmitAlways(
-        [id, message = std::move(message)](Partition& partition, TimePoint now) {
-          partition.Submit(engine::Receive{id, message.number, message.body}, {}, now);
-        });
+    PartitionThread& to = *slots[message.to]->thread;
+    to.SubmitAlways([id, message = std::move(message)](Partition& partition, TimePoint now) {
+      partition.Submit(engine::Receive{id, message.number, message.body}, {}, now);
+    });
   };
   world.confirm = [this, id](engine::ConfirmMessage message) {
     slots[message.from]->thread->SubmitAlways([id, message](Partition& partition, TimePoint now) {
@@ -135,7 +135,8 @@ Result<void> Broker::Impl::Start(std::vector<std::unique_ptr<engine::Engine>> en
       catalog.With([&](CatalogPtr& current) { current = current->With(instance); });
     }
     for (const auto& [name, subscription] : engine->Current().Subscriptions()) {
-      catalog.With([&](CatalogPtr& current) { current = current->With(subscription); });
+      catalog.With(
+          [&added = subscription](CatalogPtr& current) { current = current->With(added); });
     }
   }
   std::random_device random;

@@ -211,14 +211,14 @@ class Broker {
 
   /// Each request is accepted or refused by itself. With a `sink`, the end of request i is told to
   /// it as Finished(refs[i]) after `reply`; a weak sink that is gone is forgotten.
-  void Create(std::vector<ExecutionRequest> requests, std::weak_ptr<ResultSink> sink,
+  void Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<ResultSink>& sink,
               std::vector<std::uint64_t> refs,
               std::function<void(std::vector<Result<engine::Created>>)> reply);
   /// Finished(ref) when the execution ends or has ended. NotFound through `reply`.
   void Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref,
             Reply<void> reply);
   void Get(const ExecutionId& id, Reply<ExecutionView> reply);
-  void List(ExecutionQuery query, Reply<ExecutionPage> reply);
+  void List(ExecutionQuery query, const Reply<ExecutionPage>& reply);
   void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
   void RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply);
   void DropDeadLetter(const ExecutionId& id, Reply<void> reply);

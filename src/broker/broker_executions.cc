@@ -91,7 +91,7 @@ struct Joint {
 
 // ---- Creating ----
 
-void Broker::Create(std::vector<ExecutionRequest> requests, std::weak_ptr<ResultSink> sink,
+void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<ResultSink>& sink,
                     std::vector<std::uint64_t> refs,
                     std::function<void(std::vector<Result<engine::Created>>)> reply) {
   const CatalogPtr catalog = Deployed();

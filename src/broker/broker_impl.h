@@ -19,7 +19,8 @@ namespace mesg::broker {
 /// What stands behind Broker. Members are in the order of their lives: what is below uses what is
 /// above.
 struct Broker::Impl {
-  Impl(const Clock& the_clock, const Settings& the_settings, std::vector<store::Store*> the_stores);
+  Impl(const Clock& the_clock, const Settings& the_settings,
+       const std::vector<store::Store*>& the_stores);
 
   /// One partition with its thread and what other threads may know of it.
   struct Slot {

@@ -156,7 +156,7 @@ Result<EventPage> Broker::ListEvents(const EventQuery& query) const {
   return page;
 }
 
-void Broker::List(ExecutionQuery query, Reply<ExecutionPage> reply) {
+void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
   query.limit = std::clamp<std::size_t>(query.limit, 1, settings_.limits.list_page);
   std::vector<Impl::Slot*> slots;
   if (!query.name.empty()) {

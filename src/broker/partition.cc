@@ -149,7 +149,7 @@ Result<void> Partition::AddWaiter(const ExecutionId& id, const std::weak_ptr<Res
 }
 
 void Partition::Wait(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink,
-                     std::uint64_t ref, Reply reply) {
+                     std::uint64_t ref, const Reply& reply) {
   if (failed_) {
     reply(Stopping());
     return;

@@ -55,7 +55,7 @@ class Partition {
   void Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,
               const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now);
   void Wait(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink, std::uint64_t ref,
-            Reply reply);
+            const Reply& reply);
 
   /// Time has passed, and everything that waited was submitted: commits if it can, and sends.
   void Turn(TimePoint now);
