@@ -139,13 +139,14 @@ Command CreateCommand() {
       {"-d,--data", "KEY=VALUE", "One input, read by its declared type", true},
       {"--inputs", "FILE|-", "All inputs, as a JSON object in a file or on the input"}};
   for (const Option& option : ExecutionOptions()) options.push_back(option);
-  return {.path = "execution create",
-          .summary = "Ask for a task without waiting for its result; prints the execution's id",
-          .details = "It is durable when the command returns. `mesg service execute` waits.",
-          .example = "mesg execution create http get --data url=https://example.org --tag nightly",
-          .positionals = {{"SERVICE", "Whose task"}, {"TASK", "Which one"}},
-          .options = std::move(options),
-          .run = RunCreate};
+  return {
+      .path = "execution create",
+      .summary = "Ask for a task without waiting for its result; prints the execution's id",
+      .details = "It is durable when the command returns. `mesg service execute` waits.",
+      .example = "mesg execution create http request --data url=https://example.org --tag nightly",
+      .positionals = {{"SERVICE", "Whose task"}, {"TASK", "Which one"}},
+      .options = std::move(options),
+      .run = RunCreate};
 }
 
 }  // namespace
@@ -178,8 +179,7 @@ std::vector<Command> ExecutionCommands() {
        .summary = "Print results as they become durable, until Ctrl-C",
        .details = "Goes on behind the last one when the connection to Core ends. With --json, one "
                   "line a result.",
-       .example =
-           "mesg execution watch http --task get --output-key success --where 'status >= 400'",
+       .example = "mesg execution watch http --task request --where 'status >= 400'",
        .positionals = {kFrom},
        .options = {kService,
                    kTask,

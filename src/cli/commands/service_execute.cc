@@ -154,7 +154,7 @@ Command ServiceExecuteCommand() {
           "unless the task\n"
           "completed. Here --json names the inputs; the result as JSON is --output json.",
       .example =
-          "mesg service execute http get --data url=https://example.org --data headers='{}'\n"
+          "mesg service execute http request --data url=https://example.org --data headers='{}'\n"
           "echo '{\"name\":\"Ada\"}' | mesg service execute hello greet --json - --output json",
       .positionals = {{"SERVICE", "A service's name, or the hash of it or its instance"},
                       {"TASK", "Which task, when it has several", Positional::Count::kOptional}},
