@@ -2,6 +2,9 @@
 add_library(mesg_warnings INTERFACE)
 target_compile_options(mesg_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+# With optimization g++ 12 sees a std::variant's other members when one is moved. clang, which lints
+# and fuzzes all of this, has no such fault.
+target_compile_options(mesg_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 
 add_compile_options(-fdiagnostics-color=auto -fno-omit-frame-pointer)
 
