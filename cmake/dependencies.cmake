@@ -21,9 +21,6 @@ if(MESG_WITH_GRPC)
   pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
   find_package(Boost 1.74 REQUIRED)
 endif()
-find_path(MESG_VALIJSON_INCLUDE valijson/validator.hpp REQUIRED)
-add_library(valijson INTERFACE)
-target_include_directories(valijson SYSTEM INTERFACE ${MESG_VALIJSON_INCLUDE})
 
 # CLI11 is header-only; its one user is src/cli.
 find_path(MESG_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)

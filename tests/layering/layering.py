@@ -49,7 +49,7 @@ ADAPTERS = [
     Adapter(("yaml-cpp/",), ("src/model/", "src/app/", "src/daemon/", "src/cli/")),
     Adapter(("simdjson",), ("src/base/", "src/model/", "src/app/", "src/runtime/",
                           "sdk/cpp/mesg/json", "services/")),
-    Adapter(("valijson/", "re2/"), ("src/model/", "src/app/")),
+    Adapter(("re2/",), ("src/model/", "src/app/")),
     Adapter(("CLI/",), ("src/cli/", "services/", "examples/")),
     Adapter(("archive", "git2"), ("src/runtime/", "libexec/")),
     Adapter(("curl/",), ("src/runtime/", "libexec/", "services/", "src/market/")),
