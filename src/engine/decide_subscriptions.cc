@@ -25,9 +25,8 @@ void Engine::TakeBody(const Body& body) {
       return;
     }
     const auto held = state_.Holds().find(moved->subscription);
-    if (held == state_.Holds().end()) {
-      Add(HoldPut{moved->subscription, moved->sequence, false});
-    } else if (!held->second.broken && moved->sequence > held->second.sequence) {
+    if (held == state_.Holds().end() ||
+        (!held->second.broken && moved->sequence > held->second.sequence)) {
       Add(HoldPut{moved->subscription, moved->sequence, false});
     }
     return;
