@@ -61,7 +61,6 @@ void Broker::Impl::Publish(Partition& partition, Slot& slot) {
     counters.open_executions = state.Open().size();
     counters.open_bytes = state.OpenBytes();
     counters.history_bytes = state.Numbers().history_weight;
-    counters.workers = partition.Workers().Workers();
     counters.subscriptions = state.Subscriptions().size();
   });
 }
@@ -86,6 +85,10 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
           partition.OnCommitted(commit, result, now);
           Publish(partition, *slot);
         });
+  };
+  world.advanced = [slot](std::uint64_t next, std::uint64_t oldest) {
+    slot->place.next = next;
+    slot->place.oldest = oldest;
   };
   world.send = [this, id](engine::SendMessage message) {
     PartitionThread& to = *slots[message.to]->thread;
@@ -197,11 +200,11 @@ Counters Broker::Count() const {
     all.open_executions += one.open_executions;
     all.open_bytes += one.open_bytes;
     all.history_bytes += one.history_bytes;
-    all.workers += one.workers;
     all.subscriptions += one.subscriptions;
     all.inbox += slot->thread->Waiting();
   }
   all.listeners = impl_->listening->size();
+  all.workers = impl_->workers.With([](const auto& workers) { return workers.size(); });
   return all;
 }
 

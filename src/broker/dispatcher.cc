@@ -23,6 +23,8 @@ void Dispatcher::Unqueue(const ExecutionId& id) {
   if (found == waiting_.end()) return;
   const Waiting& waiting = found->second;
   if (waiting.due) due_.erase({*waiting.due, id});
+  if (const auto worker = workers_.find(waiting.reserved); worker != workers_.end())
+    ++worker->second->credits;
   if (const auto queue = queues_.find(waiting.instance_hash); queue != queues_.end()) {
     if (const auto ready = queue->second.ready.find(waiting.task);
         ready != queue->second.ready.end()) {
@@ -34,44 +36,65 @@ void Dispatcher::Unqueue(const ExecutionId& id) {
   waiting_.erase(found);
 }
 
+Dispatcher::Waiting& Dispatcher::Await(const Execution& execution, TimePoint now) {
+  Unqueue(execution.id);
+  Waiting waiting;
+  waiting.instance_hash = execution.source->instance_hash;
+  waiting.task = execution.task;
+  waiting.order = {execution.priority, execution.created_number, execution.id};
+  waiting.attempt = execution.CurrentAttempt();
+  waiting.since = now;
+  return waiting_.insert_or_assign(execution.id, std::move(waiting)).first->second;
+}
+
+// What is decided and not yet durable is ahead of what waits here: the execution may have ended,
+// moved or come to another attempt. The effects that say so are on their way.
+bool Dispatcher::IsStale(const Waiting& waiting, const Execution* execution) const {
+  return execution == nullptr || IsFinal(execution->state) ||
+         execution->state == ExecutionState::kOutcomeUnknown ||
+         execution->source->instance_hash != waiting.instance_hash ||
+         execution->CurrentAttempt() != waiting.attempt;
+}
+
+// An `effect: once` leaves only when its dispatch is durable. It takes a credit at once, so that no
+// more are dispatched than can be handed out: the others would become unknown if Core stopped.
+void Dispatcher::Reserve(const ExecutionId& id, Worker& worker) {
+  Waiting& waiting = waiting_.at(id);
+  auto& ready = queues_.at(waiting.instance_hash).ready;
+  ready.at(waiting.task).erase(waiting.order);
+  if (ready.at(waiting.task).empty()) ready.erase(waiting.task);
+  waiting.reserved = worker.id;
+  --worker.credits;
+  world_.submit(engine::Dispatch{id, waiting.attempt});
+}
+
 void Dispatcher::On(const engine::Ready& effect, TimePoint now) {
   // The effect is from a commit; since then the execution may have moved on.
   const Execution* execution = world_.find(effect.execution->id);
   if (execution == nullptr || execution->state != ExecutionState::kCreated ||
       leases_.contains(execution->id))
     return;
-  Unqueue(execution->id);
-  Waiting waiting{execution->source->instance_hash,
-                  execution->task,
-                  {execution->priority, execution->created_number, execution->id},
-                  false,
-                  false,
-                  std::nullopt,
-                  now};
+  Waiting& waiting = Await(*execution, now);
   if (execution->not_before > now) waiting.due = execution->not_before;
-  const ExecutionId id = execution->id;
-  Waiting& kept = waiting_.insert_or_assign(id, std::move(waiting)).first->second;
-  Enqueue(id, kept);
-  if (!kept.due) Pump(std::string(kept.instance_hash), now);
+  Enqueue(execution->id, waiting);
+  Pump(std::string(waiting.instance_hash), now);
 }
 
 void Dispatcher::On(const engine::Send& effect, TimePoint now) {
   const Execution* execution = world_.find(effect.execution->id);
   if (execution == nullptr || execution->state != ExecutionState::kDispatched) return;
   const ExecutionId id = execution->id;
-  Unqueue(id);
-  Waiting& kept =
-      waiting_
-          .insert_or_assign(id, Waiting{execution->source->instance_hash,
-                                        execution->task,
-                                        {execution->priority, execution->created_number, id},
-                                        /*committed=*/true,
-                                        false,
-                                        std::nullopt,
-                                        now})
-          .first->second;
-  Enqueue(id, kept);
-  Pump(std::string(kept.instance_hash), now);
+  const auto before = waiting_.find(id);
+  const auto reserved =
+      before == waiting_.end() ? workers_.end() : workers_.find(before->second.reserved);
+  Waiting& waiting = Await(*execution, now);  // Gives the reserved credit back.
+  waiting.committed = true;
+  if (reserved != workers_.end() && !reserved->second->draining) {
+    HandOut(id, *reserved->second, now);
+    return;
+  }
+  Enqueue(id, waiting);
+  Pump(std::string(waiting.instance_hash), now);
 }
 
 Dispatcher::Worker* Dispatcher::Choose(const Queue& queue, const std::string& task) const {
@@ -101,17 +124,12 @@ void Dispatcher::Pump(const std::string& instance_hash, TimePoint now) {
     }
     if (chosen == nullptr) return;
     const ExecutionId id = first->id;
-    Waiting& waiting = waiting_.at(id);
+    const Waiting& waiting = waiting_.at(id);
     const Execution* execution = world_.find(id);
-    if (execution == nullptr || IsFinal(execution->state) ||
-        execution->state == ExecutionState::kOutcomeUnknown) {
-      Unqueue(id);  // Its end is on the way here.
+    if (IsStale(waiting, execution)) {
+      Unqueue(id);
     } else if (execution->effect == Effect::kOnce && !waiting.committed) {
-      // Out of the queue until the dispatch is durable; Send brings it back.
-      queue.ready.at(waiting.task).erase(waiting.order);
-      if (queue.ready.at(waiting.task).empty()) queue.ready.erase(waiting.task);
-      waiting.requested = true;
-      world_.submit(engine::Dispatch{id, execution->CurrentAttempt()});
+      Reserve(id, *chosen);
     } else {
       HandOut(id, *chosen, now);
     }
@@ -148,7 +166,7 @@ void Dispatcher::Release(const ExecutionId& id, std::string_view reason, bool te
   if (lease.deadline != TimePoint()) deadlines_.erase({lease.deadline, id});
   Worker& worker = *lease.worker;
   worker.held.erase(id);
-  if (lease.answered) {
+  if (lease.answers > 0) {
     ++worker.credits;
     return;
   }
@@ -176,7 +194,10 @@ void Dispatcher::On(const engine::Ended& effect, TimePoint now) {
 void Dispatcher::On(const engine::Finished& effect, TimePoint now) {
   Unqueue(effect.execution->id);
   const auto lease = leases_.find(effect.execution->id);
-  if (lease == leases_.end()) return;
+  if (lease == leases_.end()) {
+    Pump(effect.execution->source->instance_hash, now);  // A reserved credit may be free now.
+    return;
+  }
   const std::string instance_hash = lease->second.worker->instance_hash;
   const std::optional<Outcome>& outcome = effect.execution->outcome;
   Release(effect.execution->id,
@@ -189,7 +210,7 @@ void Dispatcher::Answering(const ExecutionId& execution, const std::string& deli
                            TimePoint now) {
   const auto lease = leases_.find(execution);
   if (lease != leases_.end() && lease->second.delivery_id == delivery_id) {
-    lease->second.answered = true;
+    ++lease->second.answers;
   } else {
     GiveBack(delivery_id, now);
   }
@@ -197,8 +218,10 @@ void Dispatcher::Answering(const ExecutionId& execution, const std::string& deli
 
 void Dispatcher::AnswerRefused(const ExecutionId& execution, const std::string& delivery_id) {
   const auto lease = leases_.find(execution);
-  if (lease != leases_.end() && lease->second.delivery_id == delivery_id)
-    lease->second.answered = false;
+  if (lease != leases_.end() && lease->second.delivery_id == delivery_id &&
+      lease->second.answers > 0) {
+    --lease->second.answers;
+  }
 }
 
 void Dispatcher::GiveBack(const std::string& delivery_id, TimePoint now) {

@@ -94,7 +94,7 @@ class Dispatcher {
     Worker* worker = nullptr;
     std::uint32_t attempt = 0;
     std::string delivery_id;
-    bool answered = false;
+    std::size_t answers = 0;  // On their way through the engine.
     TimePoint since{};
     TimePoint deadline{};
   };
@@ -113,8 +113,9 @@ class Dispatcher {
     std::string instance_hash;
     std::string task;
     Order order;
+    std::uint32_t attempt = 1;
     bool committed = false;        // effect: once, its dispatch is durable.
-    bool requested = false;        // effect: once, its dispatch is being made durable.
+    WorkerId reserved = 0;         // effect: once, for whom its dispatch is being made durable.
     std::optional<TimePoint> due;  // Not before.
     TimePoint since{};
   };
@@ -123,9 +124,12 @@ class Dispatcher {
     std::vector<Worker*> workers;
   };
 
+  bool IsStale(const Waiting& waiting, const Execution* execution) const;
+  Waiting& Await(const Execution& execution, TimePoint now);
   void Enqueue(const ExecutionId& id, Waiting& waiting);
   void Unqueue(const ExecutionId& id);
   void Pump(const std::string& instance_hash, TimePoint now);
+  void Reserve(const ExecutionId& id, Worker& worker);
   Worker* Choose(const Queue& queue, const std::string& task) const;
   void HandOut(const ExecutionId& id, Worker& worker, TimePoint now);
   void GiveBack(const std::string& delivery_id, TimePoint now);

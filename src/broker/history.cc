@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/keys.h"
+#include "engine/stored.h"
 
 namespace mesg::broker {
 namespace {
@@ -182,6 +183,13 @@ Result<HistoryRead> ReadHistoryBackwards(const store::Store& store, const Histor
   MESG_TRY(cursor.Status());
   read.at_end = true;
   return read;
+}
+
+Result<std::uint64_t> OldestSequence(const store::Store& store) {
+  const auto stored = MESG_TRY(store.Get(keys::Partition()));
+  if (!stored) return std::uint64_t{1};
+  const engine::Counters counters = MESG_TRY(engine::DecodeCounters(*stored));
+  return counters.oldest_sequence;
 }
 
 Result<engine::ExecutionPtr> ReadExecution(const store::Store& store, const ExecutionId& id) {

@@ -43,6 +43,9 @@ Result<HistoryRead> ReadHistoryBackwards(
     std::size_t max_bytes,
     const std::function<bool(const HistoryEntry&, const engine::ExecutionPtr&)>& visit);
 
+/// The first sequence that is kept.
+Result<std::uint64_t> OldestSequence(const store::Store& store);
+
 /// An execution as it is stored, open or closed; null when there is none.
 Result<engine::ExecutionPtr> ReadExecution(const store::Store& store, const ExecutionId& id);
 

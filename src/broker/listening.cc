@@ -162,6 +162,12 @@ void Listening::Read(const ListenerPtr& listener, PartitionPlace& place, std::ui
     Fail(listener, read.error());
     return;
   }
+  // Retention may have gone on meanwhile, and taken some of what was to be read.
+  const auto oldest = OldestSequence(*place.store);
+  if (!oldest || next < *oldest) {
+    Fail(listener, oldest ? TooOld(next, *oldest) : oldest.error());
+    return;
+  }
   std::uint64_t after = std::min(read->next, durable);
   if (read->at_end) after = durable;
   std::vector<Item> items;
@@ -187,7 +193,8 @@ void Listening::Resume(ListenerId id) {
 
 void Listening::Fail(const ListenerPtr& listener, const Error& error) {
   // Through the history thread, behind whatever it is pushing.
-  Stop(listener->id, [listener, error] { listener->sink->Fail(error); });
+  if (TakeOut(listener->id) != nullptr)
+    Remove(listener, [listener, error] { listener->sink->Fail(error); });
 }
 
 void Listening::FailSubscription(const std::string& subscription, const Error& error) {
@@ -199,7 +206,15 @@ void Listening::FailSubscription(const std::string& subscription, const Error& e
 }
 
 void Listening::Stop(ListenerId id, std::function<void()> done) {
-  const ListenerPtr listener = registry_.With([&](Registry& registry) {
+  if (const ListenerPtr listener = TakeOut(id)) {
+    Remove(listener, std::move(done));
+  } else if (done) {
+    history_.Queue(std::move(done));
+  }
+}
+
+Listening::ListenerPtr Listening::TakeOut(ListenerId id) {
+  return registry_.With([&](Registry& registry) {
     const auto found = registry.listeners.find(id);
     if (found == registry.listeners.end()) return ListenerPtr();
     ListenerPtr stopped = found->second;
@@ -210,10 +225,9 @@ void Listening::Stop(ListenerId id, std::function<void()> done) {
     }
     return stopped;
   });
-  if (listener == nullptr) {
-    if (done) history_.Queue(std::move(done));
-    return;
-  }
+}
+
+void Listening::Remove(const ListenerPtr& listener, std::function<void()> done) {
   listener->stopped = true;
   auto left = std::make_shared<std::atomic<std::size_t>>(partitions_.size());
   for (PartitionPlace* place : partitions_) {

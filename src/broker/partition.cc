@@ -44,7 +44,9 @@ void Partition::Recover(TimePoint now) {
       interrupted.emplace_back(id, execution->CurrentAttempt());
   }
   std::sort(interrupted.begin(), interrupted.end());
-  Perform(engine_->RecoveryEffects(), now);
+  std::vector<engine::AnyEffect> effects = engine_->RecoveryEffects();
+  Publish(effects);
+  Perform(std::move(effects), now);
   for (const auto& [id, attempt] : interrupted) {
     static_cast<void>(Apply(engine::EndAttempt{id, attempt, AttemptOutcome::kUnknown,
                                                "Core stopped while a worker had it", "", 0},
@@ -88,6 +90,10 @@ void Partition::Submit(engine::Command command, Reply reply, TimePoint now) {
   }
   auto decided = std::make_shared<Result<engine::Reply>>(Apply(std::move(command), now));
   if (!reply) return;
+  if (failed_) {  // By this very command, which found the store damaged.
+    reply(Stopping());
+    return;
+  }
   replies_.emplace_back([reply = std::move(reply), decided](const Result<void>& committed) {
     if (committed) {
       reply(std::move(*decided));
@@ -105,6 +111,10 @@ void Partition::Create(engine::Create command, const std::weak_ptr<ResultSink>& 
     return;
   }
   auto decided = std::make_shared<Result<engine::Reply>>(Apply(std::move(command), now));
+  if (failed_) {
+    reply(Stopping());
+    return;
+  }
   replies_.emplace_back(
       [this, reply = std::move(reply), decided, sink, refs](const Result<void>& committed) {
         if (!committed) {
@@ -144,7 +154,11 @@ Result<void> Partition::AddWaiter(const ExecutionId& id, const std::weak_ptr<Res
     }
     return {};
   }
-  waiters_[id].push_back({sink, ref});
+  auto& waiters = waiters_[id];
+  // Those who gave up waiting leave room before more is taken.
+  if (waiters.size() == waiters.capacity())
+    std::erase_if(waiters, [](const Waiter& waiter) { return waiter.sink.expired(); });
+  waiters.push_back({sink, ref});
   return {};
 }
 
@@ -178,7 +192,9 @@ void Partition::CommitIfPossible(TimePoint now) {
   }
   // Nothing to make durable, and nothing under way that these could depend on.
   for (const auto& reply : std::exchange(replies_, {})) reply({});
-  Perform(engine_->TakeEffects(), now);
+  std::vector<engine::AnyEffect> effects = engine_->TakeEffects();
+  Publish(effects);
+  Perform(std::move(effects), now);
 }
 
 void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, TimePoint now) {
@@ -190,13 +206,17 @@ void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, Ti
     Fail(result.error());
     return;
   }
-  const InFlight done = std::move(*in_flight_);
+  InFlight done = std::move(*in_flight_);
   in_flight_.reset();
   ++counted_.commits;
   engine_->Committed(commit);
-  if (done.decided.history) listeners_.Append(done.decided.history, done.decided.results);
+  const auto& history = done.decided.history;
+  world_.advanced(history ? history->first + history->entries.size() : listeners_.Next(),
+                  engine_->Current().Numbers().oldest_sequence);
+  Publish(done.decided.effects);
+  if (history) listeners_.Append(history, done.decided.results);
   for (const auto& reply : done.replies) reply({});
-  Perform(done.decided.effects, now);
+  Perform(std::move(done.decided.effects), now);
 }
 
 void Partition::Fail(const Error& error) {
@@ -230,6 +250,20 @@ void Partition::Perform(const engine::Finished& effect, TimePoint now) {
   dispatcher_.On(effect, now);
 }
 
+void Partition::Publish(const std::vector<engine::AnyEffect>& effects) {
+  for (const engine::AnyEffect& effect : effects) {
+    if (const auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
+      world_.instance(changed->instance, false);
+    } else if (const auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {
+      world_.instance(removed->instance, true);
+    } else if (const auto* subscription = std::get_if<engine::SubscriptionChanged>(&effect)) {
+      world_.subscription(subscription->subscription);
+    } else if (const auto* gone = std::get_if<engine::SubscriptionRemoved>(&effect)) {
+      world_.subscription_removed(gone->name);
+    }
+  }
+}
+
 void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
   for (engine::AnyEffect& effect : effects) {
     if (auto* ready = std::get_if<engine::Ready>(&effect)) {
@@ -241,20 +275,13 @@ void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
     } else if (auto* ended = std::get_if<engine::Ended>(&effect)) {
       ++counted_.attempts_failed;
       dispatcher_.On(*ended, now);
-    } else if (auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
-      world_.instance(changed->instance, false);
     } else if (auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {
       dispatcher_.On(*removed);
-      world_.instance(removed->instance, true);
-    } else if (auto* subscription = std::get_if<engine::SubscriptionChanged>(&effect)) {
-      world_.subscription(subscription->subscription);
-    } else if (auto* gone = std::get_if<engine::SubscriptionRemoved>(&effect)) {
-      world_.subscription_removed(gone->name);
     } else if (auto* message = std::get_if<engine::SendMessage>(&effect)) {
       world_.send(std::move(*message));
-    } else {
-      world_.confirm(std::get<engine::ConfirmMessage>(effect));
-    }
+    } else if (auto* confirm = std::get_if<engine::ConfirmMessage>(&effect)) {
+      world_.confirm(*confirm);
+    }  // The rest was published.
   }
 }
 
@@ -265,9 +292,9 @@ void Partition::Turn(TimePoint now) {
   if (failed_) return;
   dispatcher_.Advance(now);
   if (next_tick_ && *next_tick_ <= now) {
-    const bool had_changes = engine_->HasChanges();
+    const std::size_t before = engine_->PendingBytes();
     static_cast<void>(Apply(engine::Tick{}, now));
-    next_tick_ = now + (!had_changes && engine_->HasChanges() ? kTickBusy : kTickIdle);
+    next_tick_ = now + (engine_->PendingBytes() != before ? kTickBusy : kTickIdle);
   }
   if (next_progress_ <= now) {
     listeners_.PushProgress();

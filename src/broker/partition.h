@@ -31,6 +31,9 @@ class Partition {
   struct World {
     /// A commit is over. May be called from a thread of the store: bring it back as OnCommitted.
     std::function<void(std::uint64_t commit, Result<void>)> committed;
+    /// The history is durable before `next` and kept from `oldest` on. Called before anybody is
+    /// told of what the commit did, so that whoever is told finds it.
+    std::function<void(std::uint64_t next, std::uint64_t oldest)> advanced;
     std::function<void(engine::SendMessage)> send;
     std::function<void(engine::ConfirmMessage)> confirm;
     std::function<void(const std::shared_ptr<const engine::Instance>&, bool removed)> instance;
@@ -49,6 +52,8 @@ class Partition {
   /// Takes up what the last run left: once, before anything else.
   void Recover(TimePoint now);
 
+  /// What follows, until the next Begin or Turn, happens now.
+  void Begin(TimePoint now) { last_time_ = now; }
   /// Decides; `reply` comes when what was decided, and all it may depend on, is durable.
   void Submit(engine::Command command, Reply reply, TimePoint now);
   /// Create with a sink for the ends: refs[i] is told for the i-th execution, after `reply`.
@@ -62,7 +67,9 @@ class Partition {
   void OnCommitted(std::uint64_t commit, const Result<void>& result, TimePoint now);
   std::optional<TimePoint> NextTimer() const;
   /// So much is decided and not durable that nothing more should be submitted.
-  bool Full(std::size_t commit_bytes) const { return engine_->PendingBytes() >= commit_bytes; }
+  bool Full(std::size_t commit_bytes) const {
+    return !failed_ && engine_->PendingBytes() >= commit_bytes;
+  }
   bool Idle() const { return !in_flight_ && replies_.empty() && !engine_->HasChanges(); }
   bool Failed() const { return failed_; }
   /// 0..1.
@@ -92,6 +99,7 @@ class Partition {
   Result<engine::Reply> Apply(engine::Command command, TimePoint now);
   void Count(const Result<engine::Reply>& reply);
   void CommitIfPossible(TimePoint now);
+  void Publish(const std::vector<engine::AnyEffect>& effects);
   void Perform(std::vector<engine::AnyEffect> effects, TimePoint now);
   void Perform(const engine::Finished& effect, TimePoint now);
   void Tell(const ExecutionId& id, const engine::ExecutionPtr& execution);

@@ -46,6 +46,7 @@ void PartitionThread::Run() {
     inbox_.TakeAll(taken, until);
     for (Work& work : taken) waiting.push_back(std::move(work));
     const TimePoint now = clock_.Now();
+    partition_->Begin(now);
     while (!waiting.empty() && !partition_->Full(bounds_.commit_bytes)) {
       waiting.front()(*partition_, now);
       waiting.pop_front();
