@@ -259,6 +259,16 @@ bool ContentStore::Has(const std::string& hash) const {
          fs::is_directory(FolderOf(hash), error);
 }
 
+std::vector<std::string> ContentStore::List() const {
+  std::vector<std::string> hashes;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with(kIncoming)) hashes.push_back(std::move(name));
+  }
+  return hashes;
+}
+
 void ContentStore::Remove(const std::string& hash) const {
   std::error_code error;
   if (!Has(hash)) return;

@@ -52,6 +52,8 @@ class ContentStore {
 
   bool Has(const std::string& hash) const;
   std::filesystem::path FolderOf(const std::string& hash) const { return folder_ / hash; }
+  /// The hashes of all that is kept, in no order.
+  std::vector<std::string> List() const;
   void Remove(const std::string& hash) const;
 
  private:

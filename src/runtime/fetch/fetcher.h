@@ -7,6 +7,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -63,6 +64,14 @@ class Fetcher {
 
   /// What was fetched before, also by a former Core. NotFound when it is not there.
   Result<Fetched> Find(const std::string& content_hash) const;
+
+  /// The content hashes of all that is kept.
+  std::vector<std::string> List() const { return content_.List(); }
+
+  /// Where Find finds it; it need not be there.
+  std::filesystem::path FolderOf(const std::string& content_hash) const {
+    return content_.FolderOf(content_hash);
+  }
 
   /// For when no instance needs it any more.
   void Remove(const std::string& content_hash) const { content_.Remove(content_hash); }

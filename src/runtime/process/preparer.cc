@@ -173,6 +173,13 @@ Result<void> Preparer::Install(const fs::path& copy, const std::vector<std::stri
   return FailedPrecondition("npm {} {}:{}", arguments.front(), Describe(*status), said);
 }
 
+std::optional<fs::path> Preparer::Find(const std::string& content_hash) const {
+  std::error_code ignored;
+  fs::path folder = options_.directory / content_hash;
+  if (content_hash.empty() || !fs::is_directory(folder, ignored)) return std::nullopt;
+  return folder;
+}
+
 void Preparer::Remove(const std::string& content_hash) const {
   const std::scoped_lock lock(one_at_a_time_);
   std::error_code ignored;

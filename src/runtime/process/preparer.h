@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -53,6 +54,9 @@ class Preparer {
   /// npm's lines.
   Result<Prepared> Prepare(const PrepareRequest& request, const Progress& progress,
                            const std::stop_token& stop = {}) const;
+
+  /// The copy of that content; nothing before it was prepared. Waits for nobody.
+  std::optional<std::filesystem::path> Find(const std::string& content_hash) const;
 
   /// Forgets the copy; for when the last instance of it was deleted.
   void Remove(const std::string& content_hash) const;

@@ -266,6 +266,10 @@ Result<void> Supervisor::Forget(const std::string& id) {
   });
 }
 
+std::optional<fs::path> Supervisor::FindPrepared(const std::string& content_hash) const {
+  return impl_->preparer_.Find(content_hash);
+}
+
 void Supervisor::RemovePrepared(const std::string& content_hash) {
   impl_->preparer_.Remove(content_hash);
 }

@@ -111,6 +111,10 @@ class Supervisor {
   /// Forgets a stopped instance and removes its log. FailedPrecondition while it runs.
   Result<void> Forget(const std::string& id);
 
+  /// Core's prepared copy of a content, the working directory of its processes; nothing before the
+  /// first preparation.
+  std::optional<std::filesystem::path> FindPrepared(const std::string& content_hash) const;
+
   /// Removes Core's prepared copy of a content; for when its last instance is deleted.
   void RemovePrepared(const std::string& content_hash);
 

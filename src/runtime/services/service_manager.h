@@ -65,8 +65,9 @@ struct ServiceEnvironment {
 /// with the files (Fetcher) and the processes (Supervisor). What is wanted is recorded in the
 /// broker; this follows it, also after a restart of Core.
 ///
-/// Threads: every method from any thread. None blocks, except where it says so; replies come from a
-/// thread of the manager or of the broker, and must not block.
+/// Threads: every method from any thread. None blocks, except where it says so; replies come once,
+/// from a thread of the manager or of the broker (or, when refused at once, from the caller's), and
+/// must not block. What Core's end leaves undone is answered Unavailable.
 class ServiceManager {
  public:
   template <typename T>
@@ -99,7 +100,12 @@ class ServiceManager {
   /// `start` prepares and starts. The same definition, files, environment and name is the same
   /// instance and keeps its token. Otherwise the active instance of that name starts to drain; its
   /// process is stopped once nothing is pinned to it. With `start`, or when the replaced instance
-  /// was started, the new one is started.
+  /// was started, the new one is started; npm packages are installed before anything is replaced.
+  ///
+  /// A second deployment of a name waits for the first from where both are found valid, and then
+  /// replaces it. Files without anything to start are not kept: their instance is the contract and
+  /// the environment, and its process is the user's. Stopped through `stop`, it is Cancelled and
+  /// nothing is registered. `progress` comes from a thread of this deployment and may block it.
   void Deploy(DeployRequest request, Progress progress, std::stop_token stop,
               Reply<ServiceStatus> reply);
 
@@ -109,12 +115,15 @@ class ServiceManager {
   void Get(const std::string& service, Reply<ServiceStatus> reply);
   /// FailedPrecondition when there is nothing to start.
   void StartService(const std::string& service, Reply<ServiceStatus> reply);
-  /// Answers when no process of it is left.
+  /// Answers when no process of it is left. Those that drain under the same name go on.
   void StopService(const std::string& service, Reply<ServiceStatus> reply);
   /// Every instance of the name. FailedPrecondition while work is pinned to it, unless `force`.
+  /// Answers when no process of it is left.
   void Delete(const std::string& service, bool keep_data, bool force, Reply<void> reply);
+  /// From a draining instance, or, given the active one, from all that drain under its name.
   void MovePinned(const std::string& service, Reply<broker::Broker::Moved> reply);
 
+  /// What Core gives the process: the service's own variables, MESG_* and PATH.
   Result<ServiceEnvironment> Environment(const std::string& service) const;
   /// See Supervisor::ReadLog and FollowLog. Blocks on the disk for a moment.
   Result<std::vector<LogLine>> ReadLog(const std::string& service, std::size_t tail) const;

@@ -1,0 +1,115 @@
+#include "runtime/services/deployment.h"
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "model/service_definition.h"
+#include "runtime/services/answer.h"
+#include "runtime/services/identity.h"
+
+namespace mesg::runtime {
+
+void Deployment::Tell(std::string step, std::string message, bool done) const {
+  if (progress_) progress_({std::move(step), std::move(message), done});
+}
+
+Result<broker::InstancePtr> Deployment::Run(DeployRequest request) {
+  std::string origin;
+  Tell("fetch", "bringing in the files");
+  const Fetched fetched = MESG_TRY(Fetch(request, origin));
+  Tell("fetch", fmt::format("content {}", fetched.content_hash), true);
+
+  Tell("validate", fetched.definition_file);
+  engine::Instance instance = MESG_TRY(Describe(request, fetched));
+  instance.origin = std::move(origin);
+  Tell("validate", fmt::format("{} {}", instance.sid, instance.source->service_hash), true);
+
+  // From here on one deployment of a name at a time: the last that was found valid stays.
+  const NameLocks::Held turn = MESG_TRY(rooms_.names.Hold(instance.source->name, stop_));
+  MESG_TRY(Install(instance, fetched));
+  if (stop_.stop_requested()) {
+    return Cancelled("the deployment of \"{}\" was stopped", instance.source->name);
+  }
+  Tell("register", fmt::format("instance {}", instance.source->instance_hash));
+  auto registered = Register(std::move(instance));
+  if (registered) Tell("register", fmt::format("as \"{}\"", (*registered)->Name()), true);
+  return registered;
+}
+
+Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) {
+  const auto progress = [this](std::string_view text) { Tell("fetch", std::string(text)); };
+  if (auto* upload = std::get_if<std::unique_ptr<ArchiveUpload>>(&request.from)) {
+    if (*upload == nullptr) return InvalidArgument("expected an archive, got none");
+    origin = "archive";
+    return (*upload)->Finish(progress, stop_);
+  }
+  const Origin from = MESG_TRY(Origin::Parse(std::get<std::string>(request.from)));
+  origin = from.Text();
+  return rooms_.fetcher.Fetch(from, progress, stop_);
+}
+
+Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
+                                              const Fetched& fetched) const {
+  const auto definition =
+      MESG_TRY(ServiceDefinition::Parse(fetched.definition_yaml, fetched.definition_file));
+  engine::Instance instance;
+  instance.sid = definition.Sid();
+  instance.definition = definition.Canonical();
+  instance.env = MESG_TRY(CompleteEnvironment(definition, request.env));
+  instance.token = NewToken();
+  instance.started = request.start;
+  // Files that cannot be started are not kept: their instance is the contract alone, whoever runs
+  // it, so that changing them changes nothing here.
+  if (HasSomethingToStart(fetched.folder, definition.Run())) {
+    instance.content_hash = fetched.content_hash;
+  }
+  auto source = std::make_shared<Source>();
+  source->name = request.name.empty() ? definition.Sid() : request.name;
+  MESG_TRY(CheckInstanceName(source->name));
+  source->service_hash = definition.Hash();
+  source->instance_hash =
+      InstanceHash({source->service_hash, instance.content_hash, instance.env, source->name});
+  instance.source = std::move(source);
+  return instance;
+}
+
+Result<void> Deployment::Install(const engine::Instance& instance, const Fetched& fetched) const {
+  const auto catalog = rooms_.broker.Deployed();
+  bool starts = instance.started;
+  for (const broker::InstancePtr& other : catalog->Instances()) {
+    const bool replaced = other->Name() == instance.source->name &&
+                          other->Record().state == engine::Instance::State::kActive;
+    // Its successor takes over that it is to run, unless there is nothing to start any more.
+    if (replaced && other->Record().started && !instance.content_hash.empty()) starts = true;
+  }
+  if (!starts) return {};
+  Tell("install", "making it ready to run");
+  const auto definition = MESG_TRY(ServiceDefinition::FromCanonical(instance.definition));
+  MESG_TRY(rooms_.supervisor.Prepare(
+      {fetched.folder, fetched.content_hash, definition.Run()},
+      [this](std::string_view line) { Tell("install", std::string(line)); }, stop_));
+  Tell("install", "ready", true);
+  return {};
+}
+
+Result<broker::InstancePtr> Deployment::Register(engine::Instance instance) const {
+  // Compiled here first: what is deployed must be usable by everybody.
+  const auto wanted =
+      MESG_TRY(broker::DeployedInstance::Make(std::make_shared<const engine::Instance>(instance)));
+  std::promise<Result<void>> done;
+  rooms_.broker.Deploy(std::move(instance), [&broker = rooms_.broker, wanted,
+                                             answer = Answer<void>([&done](Result<void> end) {
+                                               done.set_value(std::move(end));
+                                             })](Result<void> deployed) {
+    if (!deployed) return answer(std::move(deployed));
+    // It is durable, but the catalog changes behind this reply; Load stands in line after that.
+    broker.Load(wanted, [answer](const auto&) { answer({}); });
+  });
+  MESG_TRY(done.get_future().get());
+  const std::string& hash = wanted->GetSource()->instance_hash;
+  if (auto registered = rooms_.broker.Deployed()->FindInstance(hash)) return registered;
+  return Aborted("instance {} was replaced or deleted while it was deployed", hash);
+}
+
+}  // namespace mesg::runtime

@@ -1,0 +1,206 @@
+#include "runtime/services/service_manager.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "runtime/services/service_manager_impl.h"
+
+namespace mesg::runtime {
+namespace {
+
+using broker::Broker;
+using broker::InstancePtr;
+
+bool IsDraining(const InstancePtr& instance) {
+  return instance->Record().state == engine::Instance::State::kDraining;
+}
+
+/// Adds up answers of several instances; the first error counts. On the executor.
+struct Moving {
+  explicit Moving(Answer<Broker::Moved> the_answer) : answer(std::move(the_answer)) {}
+  void Add(Result<Broker::Moved> one) {
+    if (!one) return answer(std::move(one).error());
+    sum.moved += one->moved;
+    std::ranges::move(one->kept, std::back_inserter(sum.kept));
+    if (--left == 0) answer(std::move(sum));
+  }
+  Answer<Broker::Moved> answer;
+  Broker::Moved sum;
+  std::size_t left = 0;
+};
+
+}  // namespace
+
+ServiceManager::ServiceManager(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ServiceManager::~ServiceManager() = default;
+
+Result<std::unique_ptr<ServiceManager>> ServiceManager::Start(Options options, Broker& broker,
+                                                              const Clock& clock) {
+  Fetcher fetcher = MESG_TRY(Fetcher::Open(options.fetcher));
+  auto impl = std::make_unique<Impl>(std::move(options), broker, std::move(fetcher));
+  MESG_TRY(impl->Start(clock));
+  return std::unique_ptr<ServiceManager>(new ServiceManager(std::move(impl)));
+}
+
+Result<std::unique_ptr<ArchiveUpload>> ServiceManager::Upload() { return impl_->fetcher_.Upload(); }
+
+void ServiceManager::Deploy(DeployRequest request, Progress progress, std::stop_token stop,
+                            Reply<ServiceStatus> reply) {
+  const Answer<ServiceStatus> answer(std::move(reply));
+  const auto shared = std::make_shared<DeployRequest>(std::move(request));
+  const auto admitted = impl_->executor_->Submit(
+      [impl = impl_.get(), shared, progress = std::move(progress), stop = std::move(stop), answer] {
+        impl->Deploy(std::move(*shared), progress, stop, answer);
+      });
+  if (!admitted) answer(admitted.error());
+}
+
+void ServiceManager::List(Reply<std::vector<ServiceStatus>> reply) {
+  struct Listing {
+    explicit Listing(Reply<std::vector<ServiceStatus>> the_reply) : answer(std::move(the_reply)) {}
+    Answer<std::vector<ServiceStatus>> answer;
+    std::vector<ServiceStatus> all;
+    std::size_t left = 0;
+  };
+  const auto listing = std::make_shared<Listing>(std::move(reply));
+  const auto instances = impl_->broker_.Deployed()->Instances();
+  if (instances.empty()) return listing->answer(std::vector<ServiceStatus>());
+  listing->left = instances.size();
+  for (const InstancePtr& instance : instances) {
+    impl_->AfterCatalog(instance, [impl = impl_.get(), instance, listing](const auto& load) {
+      listing->all.push_back(impl->StatusOf(instance, load));
+      if (--listing->left > 0) return;
+      std::ranges::sort(listing->all, {}, [](const ServiceStatus& status) {
+        return std::tuple(status.instance->Name(), IsDraining(status.instance),
+                          status.instance->Record().deployed,
+                          status.instance->GetSource()->instance_hash);
+      });
+      listing->answer(std::move(listing->all));
+    });
+  }
+}
+
+void ServiceManager::Get(const std::string& service, Reply<ServiceStatus> reply) {
+  const auto instance = impl_->broker_.Deployed()->Find(service);
+  if (!instance) return reply(instance.error());
+  impl_->AnswerStatus(*instance, Answer<ServiceStatus>(std::move(reply)));
+}
+
+void ServiceManager::StartService(const std::string& service, Reply<ServiceStatus> reply) {
+  const Answer<ServiceStatus> answer(std::move(reply));
+  const auto found = impl_->broker_.Deployed()->Find(service);
+  if (!found) return answer(found.error());
+  const InstancePtr instance = *found;
+  if (instance->Record().content_hash.empty()) {
+    return answer(
+        FailedPrecondition(
+            "service \"{}\" has nothing to start: add `run: [PROGRAM, ARGUMENT, ...]` to its "
+            "mesg.yml, or a \"start\" script to its package.json, and deploy it again; or start "
+            "its process yourself, with the environment that `mesg service env {}` prints",
+            instance->Name(), instance->Name())
+            .Because("NOTHING_TO_START"));
+  }
+  impl_->broker_.SetStarted(instance, true,
+                            [impl = impl_.get(), executor = impl_->executor_, instance,
+                             answer](const Result<void>& started) {
+                              if (!started) return answer(started.error());
+                              executor->Post([impl, instance, answer] {
+                                impl->AfterCatalog(instance, [impl, instance, answer](const auto&) {
+                                  const std::string& hash = instance->GetSource()->instance_hash;
+                                  impl->Follow(hash);
+                                  const auto now = impl->broker_.Deployed()->FindInstance(hash);
+                                  // One that failed is tried anew, one that runs is left alone.
+                                  if (now && now->Record().started && !impl->stopping_)
+                                    impl->StartProcess(now);
+                                  impl->AnswerStatus(instance, answer);
+                                });
+                              });
+                            });
+}
+
+void ServiceManager::StopService(const std::string& service, Reply<ServiceStatus> reply) {
+  const Answer<ServiceStatus> answer(std::move(reply));
+  const auto found = impl_->broker_.Deployed()->Find(service);
+  if (!found) return answer(found.error());
+  const InstancePtr instance = *found;
+  impl_->broker_.SetStarted(
+      instance, false,
+      [impl = impl_.get(), executor = impl_->executor_, instance,
+       answer](const Result<void>& stopped) {
+        if (!stopped) return answer(stopped.error());
+        executor->Post([impl, executor, instance, answer] {
+          impl->AfterCatalog(instance, [impl, executor, instance, answer](const auto&) {
+            const std::string& hash = instance->GetSource()->instance_hash;
+            impl->Follow(hash);
+            impl->supervisor_->Stop(hash, [impl, executor, instance, answer] {
+              executor->Post([impl, instance, answer] { impl->AnswerStatus(instance, answer); });
+            });
+          });
+        });
+      });
+}
+
+void ServiceManager::Delete(const std::string& service, bool keep_data, bool force,
+                            Reply<void> reply) {
+  const Answer<void> answer(std::move(reply));
+  const auto found = impl_->broker_.Deployed()->Find(service);
+  if (!found) return answer(found.error());
+  const InstancePtr instance = *found;
+  impl_->broker_.Undeploy(instance->Name(), keep_data, force,
+                          [impl = impl_.get(), executor = impl_->executor_, instance,
+                           answer](const Result<void>& undeployed) {
+                            if (!undeployed) return answer(undeployed.error());
+                            executor->Post([impl, instance, answer] {
+                              impl->AfterCatalog(instance, [impl, instance, answer](const auto&) {
+                                impl->WhenGone(instance->Name(), [answer] { answer({}); });
+                              });
+                            });
+                          });
+}
+
+void ServiceManager::MovePinned(const std::string& service, Reply<Broker::Moved> reply) {
+  const auto moving = std::make_shared<Moving>(Answer<Broker::Moved>(std::move(reply)));
+  const auto catalog = impl_->broker_.Deployed();
+  const auto found = catalog->Find(service);
+  if (!found) return moving->answer(found.error());
+  std::vector<InstancePtr> draining;
+  for (const InstancePtr& instance : catalog->Instances()) {
+    const bool meant =
+        IsDraining(*found) ? instance == *found : instance->Name() == (*found)->Name();
+    if (meant && IsDraining(instance)) draining.push_back(instance);
+  }
+  if (draining.empty()) {
+    return moving->answer(FailedPrecondition(
+        "no instance of \"{}\" is draining: there is nothing to move", (*found)->Name()));
+  }
+  moving->left = draining.size();
+  for (const InstancePtr& instance : draining) {
+    impl_->broker_.MovePinned(
+        instance, [executor = impl_->executor_, moving](Result<Broker::Moved> moved) {
+          const auto shared = std::make_shared<Result<Broker::Moved>>(std::move(moved));
+          executor->Post([moving, shared] { moving->Add(std::move(*shared)); });
+        });
+  }
+}
+
+Result<ServiceEnvironment> ServiceManager::Environment(const std::string& service) const {
+  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  return impl_->EnvironmentOf(*instance);
+}
+
+Result<std::vector<LogLine>> ServiceManager::ReadLog(const std::string& service,
+                                                     std::size_t tail) const {
+  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  return impl_->supervisor_->ReadLog(instance->GetSource()->instance_hash, tail);
+}
+
+Result<std::unique_ptr<LogSubscription>> ServiceManager::FollowLog(const std::string& service,
+                                                                   std::size_t tail,
+                                                                   Supervisor::OnLines on_lines) {
+  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  return impl_->supervisor_->FollowLog(instance->GetSource()->instance_hash, tail,
+                                       std::move(on_lines));
+}
+
+}  // namespace mesg::runtime
