@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ class ServiceManager;
 }  // namespace mesg::runtime
 
 namespace mesg::api {
+
+class Gate;
 
 /// One limit of the configuration, and how much of it is used.
 struct LimitView {
@@ -50,7 +53,8 @@ struct Core {
   broker::Broker* broker = nullptr;
   runtime::ServiceManager* services = nullptr;
   std::function<CoreStatus()> status;
-  std::function<void()> shutdown;  ///< Asks Core to stop; returns at once.
+  std::function<void()> shutdown;   ///< Asks Core to stop; returns at once.
+  std::shared_ptr<Gate> gate = {};  ///< Whether calls are taken; set by Server.
 };
 
 }  // namespace mesg::api

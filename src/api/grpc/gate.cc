@@ -1,0 +1,61 @@
+#include "api/grpc/gate.h"
+
+#include <utility>
+
+namespace mesg::api {
+
+Error Stopping() {
+  return Unavailable("Core is stopping; connect again when it is back").Because("CORE_STOPPING");
+}
+
+Result<void> Gate::Check() const {
+  switch (state_) {
+    case State::kOpen:
+      return {};
+    case State::kStarting:
+      return Unavailable("Core is starting and takes no calls yet; try again in a moment")
+          .Because("CORE_STARTING");
+    case State::kClosing:
+      break;
+  }
+  return Stopping();
+}
+
+void Gate::Open() {
+  State expected = State::kStarting;
+  state_.compare_exchange_strong(expected, State::kOpen);
+}
+
+void Gate::Close() {
+  std::unordered_map<Id, std::function<void()>> told;
+  {
+    const std::scoped_lock lock(mutex_);
+    state_ = State::kClosing;
+    told.swap(registered_);
+  }
+  for (const auto& [id, on_close] : told) on_close();
+}
+
+Gate::Id Gate::Register(std::function<void()> on_close) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ != State::kClosing) {
+      registered_.emplace(next_, std::move(on_close));
+      return next_++;
+    }
+  }
+  on_close();
+  return 0;
+}
+
+void Gate::Leave(Id id) {
+  const std::scoped_lock lock(mutex_);
+  registered_.erase(id);
+}
+
+std::size_t Gate::size() const {
+  const std::scoped_lock lock(mutex_);
+  return registered_.size();
+}
+
+}  // namespace mesg::api
