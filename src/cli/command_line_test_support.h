@@ -16,13 +16,14 @@ namespace mesg::cli {
 
 /// Runs whole command lines against a FakeCore, in a home folder of its own.
 class CommandLineTest : public testing::Test {
- protected:
+ public:
   CommandLineTest() {
     std::filesystem::create_directories(folder_);
     variables_ = {{"MESG_HOME", (folder_ / "home").string()}, {"MESG_ENDPOINT", core_.endpoint()}};
   }
   ~CommandLineTest() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   /// The exit status; what was printed is in out_ and err_.
   int Mesg(const std::vector<std::string>& words, std::string typed = "",
            Terminal::Traits traits = {}) {

@@ -12,6 +12,15 @@
 
 namespace mesg::store {
 
+/// Commits and waits.
+inline Result<void> CommitTo(Store& store, std::uint64_t sequence, Batch batch) {
+  auto promise = std::make_shared<std::promise<Result<void>>>();
+  auto future = promise->get_future();
+  store.Commit(sequence, std::move(batch),
+               [promise](Result<void> result) { promise->set_value(std::move(result)); });
+  return future.get();
+}
+
 /// What every Store promises, run on each implementation:
 ///
 ///   struct Backend {                              // One per test, an empty store at first.
@@ -28,13 +37,6 @@ class StoreContractTest : public testing::Test {
   /// Commits and waits.
   Result<void> Commit(std::uint64_t sequence, Batch batch) {
     return CommitTo(*store_, sequence, std::move(batch));
-  }
-  static Result<void> CommitTo(Store& store, std::uint64_t sequence, Batch batch) {
-    auto promise = std::make_shared<std::promise<Result<void>>>();
-    auto future = promise->get_future();
-    store.Commit(sequence, std::move(batch),
-                 [promise](Result<void> result) { promise->set_value(std::move(result)); });
-    return future.get();
   }
   /// Commits what `fill` puts into a batch as the next sequence, which must succeed.
   template <typename Fill>
@@ -263,7 +265,7 @@ TYPED_TEST_P(StoreContractTest, CommitsCompleteInOrder) {
     Batch batch;
     batch.Put("k" + std::to_string(i), "v");
     batch.Put("last", std::to_string(i));
-    this->store_->Commit(i, std::move(batch), [&, i](Result<void> result) {
+    this->store_->Commit(i, std::move(batch), [&, i](const Result<void>& result) {
       if (result) done.push_back(i);
       visible = visible && this->Get("k" + std::to_string(i)) == "v";
       if (i == kCommits) all.set_value();
@@ -352,10 +354,10 @@ TYPED_TEST_P(StoreContractTest, PartitionsShareNothing) {
   Batch batch;
   batch.Put("b", "of one");
   batch.Put("\xff\xff", "");
-  ASSERT_TRUE(this->CommitTo(*one, 1, std::move(batch)));
+  ASSERT_TRUE(CommitTo(*one, 1, std::move(batch)));
   Batch gone;
   gone.DeleteRange("", "\xff\xff\xff\xff");
-  ASSERT_TRUE(this->CommitTo(*far, 1, std::move(gone)));
+  ASSERT_TRUE(CommitTo(*far, 1, std::move(gone)));
   EXPECT_EQ(this->All(), "a b c ");
   EXPECT_EQ(this->Get("b"), "b!");
   EXPECT_EQ(this->AllOf(*one), "b \xff\xff ");

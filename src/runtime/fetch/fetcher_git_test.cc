@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "runtime/fetch/testing.h"
@@ -105,7 +106,7 @@ TEST_F(GitTest, NamesThatLeaveTheFolderAreRefused) {
     raw += static_cast<char>(std::stoi(blob.substr(i, 2), nullptr, 16));
   }
   for (const std::string name : {"..", "../evil", "/evil", ".", "a\nb"}) {
-    WriteFile(data_.path() / "tree", "100644 " + name + '\0' + raw);
+    WriteFile(data_.path() / "tree", fmt::format("100644 {}{}{}", name, '\0', raw));
     const std::string tree =
         Git("hash-object -w -t tree --literally " + (data_.path() / "tree").string());
     const std::string commit = Git("commit-tree -m x " + tree);

@@ -33,7 +33,7 @@ class MemoryStoreTest : public testing::Test {
   void Commit(std::uint64_t sequence) {
     Batch batch;
     batch.Put("k" + std::to_string(sequence), "v");
-    store_->Commit(sequence, std::move(batch), [this, sequence](Result<void> result) {
+    store_->Commit(sequence, std::move(batch), [this, sequence](const Result<void>& result) {
       done_ += std::to_string(sequence) + (result ? "+ " : "- ");
       if (!result) error_ = result.error().message;
     });

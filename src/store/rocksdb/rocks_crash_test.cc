@@ -173,7 +173,8 @@ class RocksLogTest : public RocksCrashTest {
         if (i % 4 == 0) batch.Put("large", std::string(20'000 * (i % 3 + 1), 'L'));
         // One at a time, so that each is a record of its own.
         std::promise<Result<void>> one;
-        store->Commit(i, std::move(batch), [&](Result<void> result) { one.set_value(result); });
+        store->Commit(i, std::move(batch),
+                      [&](Result<void> result) { one.set_value(std::move(result)); });
         ASSERT_TRUE(one.get_future().get());
       }
     }
@@ -203,7 +204,7 @@ class RocksLogTest : public RocksCrashTest {
   std::string Original() { return directory_.path() + "/original"; }
   /// A copy of the store with another log.
   std::string Copy(std::string_view log, bool keep_note) {
-    const std::string copy = directory_.path() + "/copy";
+    std::string copy = directory_.path() + "/copy";
     fs::remove_all(copy);
     fs::copy(Original(), copy, fs::copy_options::recursive);
     std::ofstream(copy + "/db/" + log_name_, std::ios::binary | std::ios::trunc) << log;
@@ -286,7 +287,8 @@ TEST_F(RocksLogTest, ATornTailIsCutAtEveryByteOfTheLastRecord) {
       std::promise<Result<void>> done;
       Batch batch;
       batch.Put(KeyOf(kCommits), "again");
-      store->Commit(kCommits, std::move(batch), [&](Result<void> r) { done.set_value(r); });
+      store->Commit(kCommits, std::move(batch),
+                    [&](Result<void> r) { done.set_value(std::move(r)); });
       ASSERT_TRUE(done.get_future().get());
     }
     if (size % 8 != 0) continue;
@@ -321,7 +323,9 @@ TEST_F(RocksLogTest, TheAdviceToGiveUpTheDamagedTailWorks) {
 
 /// Commits one at a time until a commit fails, and prints every acknowledgement before the next.
 void CommitForever() {
-  auto opened = RocksDatabase::Open({.directory = std::getenv(kDirectoryVariable)});
+  const char* directory = std::getenv(kDirectoryVariable);
+  if (directory == nullptr) std::abort();
+  auto opened = RocksDatabase::Open({.directory = directory});
   if (!opened) {
     std::printf("FAILED %s %s\n", Name(opened.error().code).data(), opened.error().message.c_str());
     return;
@@ -331,7 +335,8 @@ void CommitForever() {
     Batch batch;
     batch.Put(KeyOf(i), ValueOf(i));
     std::promise<Result<void>> done;
-    store->Commit(i, std::move(batch), [&](Result<void> result) { done.set_value(result); });
+    store->Commit(i, std::move(batch),
+                  [&](Result<void> result) { done.set_value(std::move(result)); });
     const auto result = done.get_future().get();
     if (!result) {
       std::printf("FAILED %s %s\n", Name(result.error().code).data(),

@@ -30,7 +30,7 @@ void Commit(benchmark::State& state) {
     std::uint64_t sequence = 0;
     std::atomic<std::uint64_t> done{0};
     const StoreCounters before = (*opened)->Counters();
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       Batch batch;
       for (std::uint64_t i = 0; i < puts; ++i) {
         batch.Put(fmt::format("event/{:016}", ++key), value);
@@ -61,7 +61,7 @@ BENCHMARK(Commit)
 void Open(benchmark::State& state) {
   std::string path = std::filesystem::current_path() / "rocks-store-bench-XXXXXX";
   if (mkdtemp(path.data()) == nullptr) std::abort();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto opened = RocksDatabase::Open({.directory = path});
     MESG_CHECK(opened.has_value());
     state.PauseTiming();

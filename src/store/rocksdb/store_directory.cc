@@ -40,7 +40,7 @@ Result<void> SyncDirectory(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Failed("open the directory", path);
   const bool synced = fsync(fd) == 0;
-  const Result<void> result = synced ? Result<void>() : Failed("sync the directory", path);
+  Result<void> result = synced ? Result<void>() : Failed("sync the directory", path);
   close(fd);
   return result;
 }
@@ -75,7 +75,7 @@ Result<void> WriteFile(const std::string& path, std::string_view text, bool sync
   const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return Failed("create", fresh);
   const bool written = WriteAll(fd, text) && (!sync || fsync(fd) == 0);
-  const Result<void> result = written ? Result<void>() : Failed("write", fresh);
+  Result<void> result = written ? Result<void>() : Failed("write", fresh);
   close(fd);
   if (!result) return result;
   if (rename(fresh.c_str(), path.c_str()) != 0) return Failed("replace", path);

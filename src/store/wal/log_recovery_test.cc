@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 class LogRecoveryTest : public testing::Test {
- protected:
+ public:
   LogRecoveryTest() {
     std::string name = testing::TempDir() + "mesg-logs-XXXXXX";
     if (mkdtemp(name.data()) == nullptr) std::abort();
@@ -25,6 +25,7 @@ class LogRecoveryTest : public testing::Test {
   }
   ~LogRecoveryTest() override { fs::remove_all(directory_); }
 
+ protected:
   void Write(const std::string& name, std::string_view contents) {
     std::ofstream(directory_ + "/" + name, std::ios::binary) << contents;
   }
