@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 #include "broker/broker.h"
 #include "broker/broker_impl.h"
+#include "broker/checks.h"
 #include "broker/history.h"
 #include "engine/keys.h"
 
@@ -45,16 +46,13 @@ Result<void> CheckTexts(const ExecutionRequest& request) {
   return {};
 }
 
-Result<engine::NewExecution> Plan(const Catalog& catalog, const Settings& settings,
+Result<engine::NewExecution> Plan(const Catalog& catalog, const Settings& settings, TimePoint now,
                                   ExecutionRequest&& request) {
   const InstancePtr instance = MESG_TRY(catalog.Find(request.service));
   const TaskDefinition* task = MESG_TRY(instance->FindTask(request.task));
   if (request.inputs.empty()) request.inputs = "{}";
-  if (request.inputs.size() > settings.limits.payload_bytes) {
-    return InvalidArgument("the inputs have {} bytes, the limit is {}", request.inputs.size(),
-                           settings.limits.payload_bytes)
-        .Because("PAYLOAD_TOO_LARGE");
-  }
+  MESG_TRY(
+      CheckSize("the execution's inputs", request.inputs.size(), settings.limits.payload_bytes));
   MESG_TRY(CheckTexts(request));
   MESG_TRY(instance->CheckInputs(*task, request.inputs));
   engine::NewExecution execution;
@@ -63,7 +61,8 @@ Result<engine::NewExecution> Plan(const Catalog& catalog, const Settings& settin
   execution.timeout = request.timeout > Duration(0)
                           ? request.timeout
                           : task->timeout.value_or(settings.default_timeout);
-  execution.id = ExecutionId::Make(SlotOf(instance->Name()), RandomBytes(ExecutionId::kSize - 2));
+  execution.id =
+      ExecutionId::Make(SlotOf(instance->Name()), now, RandomBytes(ExecutionId::kRandomSize));
   execution.source = instance->GetSource();
   execution.task = std::move(request.task);
   execution.inputs = std::move(request.inputs);
@@ -95,37 +94,46 @@ void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<
                     std::vector<std::uint64_t> refs,
                     std::function<void(std::vector<Result<engine::Created>>)> reply) {
   const CatalogPtr catalog = Deployed();
+  const TimePoint created = impl_->clock.Now();
   struct Part {
+    Impl::Slot* slot = nullptr;
     engine::Create command;
     std::vector<std::size_t> places;
     std::vector<std::uint64_t> refs;
     std::size_t weight = 0;
   };
-  std::vector<Part> parts(Partitions());
+  // A part is what one commit takes; more of a partition is another part.
+  std::vector<Part> parts;
+  std::vector<std::size_t> open_part(Partitions(), SIZE_MAX);
   auto joint = std::make_shared<Joint<engine::Created>>();
   joint->results.assign(requests.size(), Internal("not decided"));
   joint->reply = std::move(reply);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto planned = Plan(*catalog, settings_, std::move(requests[i]));
+    auto planned = Plan(*catalog, settings_, created, std::move(requests[i]));
     if (!planned) {
       joint->results[i] = std::move(planned).error();
       continue;
     }
-    Part& part = parts[impl_->SlotOfExecution(planned->id).place.id];
     constexpr std::size_t kFixed = 512;
-    part.weight += kFixed + planned->inputs.size();
+    const std::size_t weight = kFixed + planned->inputs.size();
+    Impl::Slot& slot = impl_->SlotOfExecution(planned->id);
+    std::size_t& at = open_part[slot.place.id];
+    if (at == SIZE_MAX || parts[at].weight + weight > settings_.limits.commit_bytes) {
+      at = parts.size();
+      parts.push_back({&slot, {}, {}, {}, 0});
+    }
+    Part& part = parts[at];
+    part.weight += weight;
     part.command.executions.push_back(*std::move(planned));
     part.places.push_back(i);
     if (i < refs.size()) part.refs.push_back(refs[i]);
   }
-  joint->left = 1 + static_cast<std::size_t>(std::ranges::count_if(
-                        parts, [](const Part& part) { return !part.places.empty(); }));
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    if (parts[p].places.empty()) continue;
-    const std::size_t weight = parts[p].weight;
-    auto part = std::make_shared<Part>(std::move(parts[p]));
-    const auto admitted = impl_->slots[p]->thread->Submit(
-        [part, joint, sink](Partition& partition, TimePoint now) {
+  joint->left = 1 + parts.size();
+  for (Part& prepared : parts) {
+    const std::size_t weight = prepared.weight;
+    auto part = std::make_shared<Part>(std::move(prepared));
+    const auto admitted = part->slot->thread->Submit(
+        [part, joint, sink](Partition& partition, TimePoint turn) {
           partition.Create(
               std::move(part->command), sink, part->refs,
               [part, joint](Result<engine::Reply> decided) {
@@ -137,7 +145,7 @@ void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<
                 }
                 joint->Done();
               },
-              now);
+              turn);
         },
         weight);
     if (!admitted) {
@@ -170,7 +178,12 @@ ExecutionView Describe(const Partition& partition, const engine::ExecutionPtr& s
   ExecutionView view{stored, "", {}};
   // As it is now, which may be ahead of what was read.
   const Execution* open = partition.GetEngine().Current().FindOpen(stored->id);
-  if (open == nullptr) return view;
+  if (open == nullptr) {
+    const auto closed = ReadExecution(partition.GetEngine().Current().Storage(), stored->id);
+    if (closed && *closed != nullptr && IsFinal((*closed)->state)) return {*closed, "", {}};
+    view.waiting_for = "its result to be written to the disk";
+    return view;
+  }
   auto copy = std::make_shared<Execution>(*open);
   if (partition.Workers().IsDelivered(open->id)) copy->state = ExecutionState::kDispatched;
   std::tie(view.waiting_for, view.waiting_since) = partition.Workers().WaitsFor(*open);
@@ -203,14 +216,41 @@ void Broker::Get(const ExecutionId& id, Reply<ExecutionView> reply) {
 }
 
 void Broker::Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply) {
+  if (const auto checked = CheckText("the reason", reason); !checked) {
+    reply(checked.error());
+    return;
+  }
   impl_->Decide<engine::ExecutionPtr>(impl_->SlotOfExecution(id),
                                       engine::Cancel{id, std::move(reason)}, 0, std::move(reply));
 }
 
 // ---- Dead letters ----
 
+namespace {
+
+Result<void> CheckStillFits(const Catalog& catalog, const Execution& execution) {
+  const InstancePtr instance = MESG_TRY(catalog.Find(execution.source->name));
+  const TaskDefinition* task = MESG_TRY(instance->FindTask(execution.task));
+  return instance->CheckInputs(*task, execution.inputs);
+}
+
+}  // namespace
+
 void Broker::RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply) {
-  const auto replacement = ExecutionId::Make(id.Slot(), RandomBytes(ExecutionId::kSize - 2));
+  // Its service may have been replaced since: what nobody can perform must not wait for ever.
+  const auto stored = ReadExecution(*impl_->SlotOfExecution(id).place.store, id);
+  if (!stored) {
+    reply(stored.error());
+    return;
+  }
+  if (*stored != nullptr) {
+    if (const auto fits = CheckStillFits(*Deployed(), **stored); !fits) {
+      reply(fits.error());
+      return;
+    }
+  }
+  const auto replacement =
+      ExecutionId::Make(id.Slot(), impl_->clock.Now(), RandomBytes(ExecutionId::kRandomSize));
   impl_->Decide<engine::Created>(impl_->SlotOfExecution(id),
                                  engine::RetryDeadLetter{id, replacement}, 0, std::move(reply));
 }
@@ -229,13 +269,21 @@ void Broker::Resolve(const ExecutionId& id, std::variant<engine::Success, engine
     }
     const InstancePtr instance =
         *stored ? Deployed()->FindInstance((*stored)->source->instance_hash) : nullptr;
-    const auto checked =
-        instance ? instance->CheckOutputs((*stored)->task, success->output_key, success->outputs)
-                 : CheckJson(success->outputs, "the outputs");
+    auto checked =
+        CheckSize("the outputs", success->outputs.size(), settings_.limits.payload_bytes);
+    if (checked) {
+      checked = instance
+                    ? instance->CheckOutputs((*stored)->task, success->output_key, success->outputs)
+                    : CheckJson(success->outputs, "the outputs");
+    }
     if (!checked) {
       reply(checked.error());
       return;
     }
+  } else if (const auto checked = CheckText("the error", std::get<engine::Failure>(result).error);
+             !checked) {
+    reply(checked.error());
+    return;
   }
   impl_->Decide<engine::ExecutionPtr>(impl_->SlotOfExecution(id),
                                       engine::Resolve{id, std::move(result)}, 0, std::move(reply));
@@ -249,6 +297,10 @@ void Broker::ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink,
   if (instance == nullptr) {
     reply(
         NotFound("instance {} is not deployed", hello.instance_hash).Because("INSTANCE_NOT_FOUND"));
+    return;
+  }
+  if (const auto checked = CheckText("the worker's name", hello.name); !checked) {
+    reply(checked.error());
     return;
   }
   for (const std::string& task : hello.tasks) {
@@ -270,8 +322,15 @@ void Broker::ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink,
     return;
   }
   hello.credits = std::min(hello.credits, settings_.limits.worker_credits);
-  slot->thread->SubmitAlways([id, hello = std::move(hello), sink = std::move(sink),
+  slot->thread->SubmitAlways([this, id, hello = std::move(hello), sink = std::move(sink),
                               reply = std::move(reply)](Partition& partition, TimePoint now) {
+    // Removed in this very moment: nobody would ever tell the worker.
+    if (!partition.GetEngine().Current().Instances().contains(hello.instance_hash)) {
+      impl_->workers.With([&](auto& workers) { workers.erase(id); });
+      reply(NotFound("instance {} is not deployed", hello.instance_hash)
+                .Because("INSTANCE_NOT_FOUND"));
+      return;
+    }
     reply(id);
     partition.Workers().Connect(id, hello.instance_hash, hello.name, hello.tasks, hello.credits,
                                 sink, now);

@@ -13,7 +13,9 @@ SourcePtr SomeSource(std::string name) {
   return std::make_shared<const Source>(Source{std::move(name), "service", "instance"});
 }
 
-ExecutionId SomeId(char fill) { return ExecutionId::Make(0x1234, std::string(14, fill)); }
+ExecutionId SomeId(char fill) {
+  return ExecutionId::Make(0x1234, FromMicros(1'700'000'000'000'000), std::string(8, fill));
+}
 
 Execution FullExecution() {
   Execution execution;
@@ -83,14 +85,14 @@ std::string Damaged(void (*damage)(stored::v1::Execution&)) {
 }
 
 TEST(ExecutionIdTest, KeepsItsSlotInBytesAndText) {
-  const ExecutionId id = ExecutionId::Make(0xfe01, "0123456789abcdef");
+  const ExecutionId id = ExecutionId::Make(0xfe01, FromMicros(0x414243444546 * 1000), "01234567");
   EXPECT_EQ(id.Slot(), 0xfe01);
   EXPECT_EQ(id.Bytes(),
             "\xfe\x01"
-            "0123456789abcd");
+            "ABCDEF01234567");
   EXPECT_EQ(*ExecutionId::FromText(id.Text()), id);
   EXPECT_EQ(ExecutionId::FromBytes(id.Bytes()), id);
-  const ExecutionId zeros = ExecutionId::Make(0, std::string(13, '\0') + "x");
+  const ExecutionId zeros = ExecutionId::Make(0, TimePoint(), std::string(7, '\0') + "x");
   EXPECT_EQ(*ExecutionId::FromText(zeros.Text()), zeros);
 }
 

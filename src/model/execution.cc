@@ -12,7 +12,6 @@ namespace mesg {
 namespace {
 
 constexpr int kHighestField = stored::v1::Execution::kDispatchedUsFieldNumber;
-constexpr std::size_t kRandomSize = ExecutionId::kSize - 2;
 
 bool IsState(std::uint32_t value) {
   return value >= static_cast<std::uint32_t>(ExecutionState::kCreated) &&
@@ -108,12 +107,16 @@ Result<void> CheckStored(const stored::v1::Execution& message) {
 
 }  // namespace
 
-ExecutionId ExecutionId::Make(std::uint16_t slot, std::string_view random) {
+ExecutionId ExecutionId::Make(std::uint16_t slot, TimePoint now, std::string_view random) {
   MESG_CHECK(random.size() >= kRandomSize, "{} random bytes given", random.size());
+  constexpr std::size_t kRandomAt = kSize - kRandomSize;
   ExecutionId id;
-  id.bytes_[0] = static_cast<char>(slot >> 8);
-  id.bytes_[1] = static_cast<char>(slot & 0xff);
-  std::memcpy(id.bytes_.data() + 2, random.data(), kRandomSize);
+  auto number = static_cast<std::uint64_t>(slot) << 48 |
+                (static_cast<std::uint64_t>(ToMicros(now) / 1000) & 0xffff'ffff'ffff);
+  for (std::size_t i = kRandomAt; i-- > 0; number >>= 8) {
+    id.bytes_[i] = static_cast<char>(number & 0xff);
+  }
+  std::memcpy(id.bytes_.data() + kRandomAt, random.data(), kRandomSize);
   return id;
 }
 

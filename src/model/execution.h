@@ -26,14 +26,16 @@ struct Source {
 };
 using SourcePtr = std::shared_ptr<const Source>;
 
-/// 16 bytes: the partition slot of its instance (2 bytes, big endian), then 14 random bytes. The
-/// slot lets every id be routed to its partition without an index. Text form: base58.
+/// 16 bytes: the partition slot of its instance (2 bytes), milliseconds since 1970 (6 bytes, both
+/// big endian), then 8 random bytes. The slot lets every id be routed to its partition without an
+/// index; the time makes ids ascend, so that a store writes neighbours. Text form: base58.
 class ExecutionId {
  public:
   static constexpr std::size_t kSize = 16;
+  static constexpr std::size_t kRandomSize = 8;
   ExecutionId() = default;
-  /// `random` gives at least 14 bytes.
-  static ExecutionId Make(std::uint16_t slot, std::string_view random);
+  /// `random` gives at least kRandomSize bytes.
+  static ExecutionId Make(std::uint16_t slot, TimePoint now, std::string_view random);
   static Result<ExecutionId> FromText(std::string_view text);
   static std::optional<ExecutionId> FromBytes(std::string_view bytes);
   std::string Text() const;
