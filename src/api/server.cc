@@ -10,13 +10,11 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/service_type.h>
 
+#include "api/classic/classic.h"
 #include "api/grpc/gate.h"
 #include "api/grpc/native.h"
 #include "api/port.h"
 #include "broker/broker.h"
-#ifdef MESG_WITH_CLASSIC
-#include "api/classic/classic.h"
-#endif
 
 namespace mesg::api {
 namespace {
@@ -54,9 +52,7 @@ class Server::Impl {
   explicit Impl(Core core) : core_(std::move(core)) {
     core_.gate = std::make_shared<Gate>();
     services_ = MakeNativeServices(core_);
-#ifdef MESG_WITH_CLASSIC
     for (auto& service : MakeClassicServices(core_)) services_.push_back(std::move(service));
-#endif
   }
 
   Result<void> Listen(const std::vector<std::string>& addresses) {

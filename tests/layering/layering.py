@@ -27,7 +27,8 @@ INTERFACES = {"store": {"store", "daemon"}}
 APART = {"cli": {"cli", "proto", "base"}, "sdk": {"sdk", "proto", "base"}}
 
 # Generated code: include prefix -> the target that brings it.
-GENERATED = {"mesg/stored/": "stored", "mesg/": "proto", "google/rpc/": "proto", "classic/": "proto"}
+GENERATED = {"mesg/stored/": "stored", "mesg/": "proto", "google/rpc/": "proto",
+             "classic/": "classic_proto"}
 
 # Whole-program tests and benchmarks stand outside the house: they may look at anything.
 OUTSIDE = ("tests/", "bench/")
