@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "broker/broker_impl.h"
+#include "broker/checks.h"
 #include "broker/history.h"
 #include "engine/keys.h"
 #include "engine/stored.h"
@@ -43,10 +44,8 @@ Broker::Impl::Slot& Broker::Impl::SlotOfExecution(const ExecutionId& id) {
 
 // ---- Starting ----
 
-void Broker::Impl::Publish(Partition& partition, Slot& slot) {
+void Broker::Impl::Publish(const Partition& partition, Slot& slot) {
   const engine::State& state = partition.GetEngine().Current();
-  slot.place.next = partition.Live().Next();
-  slot.place.oldest = state.Numbers().oldest_sequence;
   slot.counters.With([&](Counters& counters) {
     const Partition::Statistics& counted = partition.Counted();
     counters.events_accepted = counted.events;
@@ -62,6 +61,7 @@ void Broker::Impl::Publish(Partition& partition, Slot& slot) {
     counters.open_bytes = state.OpenBytes();
     counters.history_bytes = state.Numbers().history_weight;
     counters.subscriptions = state.Subscriptions().size();
+    counters.dead_letters = state.DeadLetters();
   });
 }
 
@@ -80,13 +80,13 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
   Slot* slot = slots[id].get();
   Partition::World world;
   world.committed = [this, slot](std::uint64_t commit, Result<void> result) {
-    slot->thread->SubmitAlways(
+    slot->thread->SubmitFirst(
         [this, slot, commit, result = std::move(result)](Partition& partition, TimePoint now) {
           partition.OnCommitted(commit, result, now);
-          Publish(partition, *slot);
         });
   };
-  world.advanced = [slot](std::uint64_t next, std::uint64_t oldest) {
+  world.advanced = [slot](const Partition& partition, std::uint64_t next, std::uint64_t oldest) {
+    Publish(partition, *slot);
     slot->place.next = next;
     slot->place.oldest = oldest;
   };
@@ -149,6 +149,8 @@ Result<void> Broker::Impl::Start(std::vector<std::unique_ptr<engine::Engine>> en
         std::make_unique<Partition>(std::move(engines[i]), *slots[i]->place.store, ids,
                                     WorldOf(static_cast<engine::PartitionId>(i)), first_delivery);
     Publish(*partition, *slots[i]);
+    slots[i]->place.next = partition->Live().Next();
+    slots[i]->place.oldest = partition->GetEngine().Current().Numbers().oldest_sequence;
     slots[i]->thread->Start(std::move(partition));
   }
   return {};
@@ -201,6 +203,7 @@ Counters Broker::Count() const {
     all.open_bytes += one.open_bytes;
     all.history_bytes += one.history_bytes;
     all.subscriptions += one.subscriptions;
+    all.dead_letters += one.dead_letters;
     all.inbox += slot->thread->Waiting();
   }
   all.listeners = impl_->listening->size();
@@ -210,88 +213,22 @@ Counters Broker::Count() const {
 
 // ---- Events ----
 
-std::size_t WeightOf(const std::vector<engine::NewEvent>& events,
-                     const std::vector<engine::KeyMove>& moves) {
-  constexpr std::size_t kFixed = 128;
-  std::size_t weight = 0;
-  for (const engine::NewEvent& event : events)
-    weight += kFixed + event.data.size() + event.id.size();
-  for (const engine::KeyMove& move : moves)
-    weight += kFixed + move.key.size() + (move.value ? move.value->size() : 0);
-  return weight;
-}
-
-namespace {
-
-/// Adds `error` to what is already wrong, its paths behind `prefix`.
-void Collect(std::optional<Error>& all, Error error, const std::string& prefix) {
-  for (Violation& violation : error.violations) {
-    violation.path = violation.path.empty() ? prefix : prefix + "." + violation.path;
-  }
-  if (error.violations.empty()) error.violations.push_back({prefix, error.message, 0, 0});
-  if (!all) {
-    all = std::move(error);
-    return;
-  }
-  all->message += "; " + error.message;
-  std::move(error.violations.begin(), error.violations.end(), std::back_inserter(all->violations));
-}
-
-Result<void> CheckSize(std::string_view what, std::size_t size, std::size_t limit) {
-  if (size <= limit) return {};
-  return InvalidArgument("{} has {} bytes, the limit is {}", what, size, limit)
-      .Because("PAYLOAD_TOO_LARGE");
-}
-
-Result<void> CheckMoves(const std::vector<engine::KeyMove>& moves, std::size_t limit) {
-  constexpr std::size_t kLongestKey = 1024;
-  for (const engine::KeyMove& move : moves) {
-    if (move.key.empty() || move.key.size() > kLongestKey || !IsUtf8(move.key)) {
-      return InvalidArgument("a key has {} bytes, expected 1 to {} of UTF-8", move.key.size(),
-                             kLongestKey)
-          .Because("INVALID_KEY");
-    }
-    if (!move.value) continue;
-    MESG_TRY(
-        CheckSize(fmt::format("the value of key \"{}\"", move.key), move.value->size(), limit));
-    MESG_TRY(CheckJson(*move.value, "the value"));
-  }
-  return {};
-}
-
-Result<void> CheckEvents(const DeployedInstance& instance,
-                         const std::vector<engine::NewEvent>& events, std::size_t limit) {
-  constexpr std::size_t kLongestId = 512;
-  constexpr std::size_t kMostErrors = 100;
-  std::optional<Error> all;
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    const engine::NewEvent& event = events[i];
-    Result<void> checked = CheckSize("the event's data", event.data.size(), limit);
-    if (checked) checked = instance.CheckEvent(event.key, event.data);
-    if (checked &&
-        (event.id.size() > kLongestId || !IsUtf8(event.id) || !IsUtf8(event.traceparent))) {
-      checked = InvalidArgument("the event's id or trace context is not UTF-8 of at most {} bytes",
-                                kLongestId);
-    }
-    if (checked) continue;
-    Collect(all, std::move(checked).error(), fmt::format("events[{}].data", i));
-    if (all->violations.size() >= kMostErrors) break;
-  }
-  if (all) return *std::move(all);
-  return {};
-}
-
-}  // namespace
-
 void Broker::Emit(const InstancePtr& instance, std::vector<engine::NewEvent> events,
                   std::vector<engine::KeyMove> moves, Reply<engine::Emitted> reply) {
   Result<void> checked = CheckEvents(*instance, events, settings_.limits.payload_bytes);
   if (checked) checked = CheckMoves(moves, settings_.limits.payload_bytes);
+  const std::size_t weight = WeightOf(events, moves);
+  if (checked && weight > settings_.limits.commit_bytes) {
+    checked = InvalidArgument(
+                  "the events and keys have {} bytes together, the limit is {}; emit them in "
+                  "several requests",
+                  weight, settings_.limits.commit_bytes)
+                  .Because("BATCH_TOO_LARGE");
+  }
   if (!checked) {
     reply(std::move(checked).error());
     return;
   }
-  const std::size_t weight = WeightOf(events, moves);
   impl_->Decide<engine::Emitted>(
       impl_->SlotOfKey(instance->Name()),
       engine::Emit{instance->GetSource(), std::move(events), std::move(moves)}, weight,
@@ -439,10 +376,21 @@ void Broker::Subscribe(const std::string& name, std::string filters,
   }
   engine::Subscription subscription{name, std::move(filters), {}, {}, false, ""};
   for (std::size_t partition = 0; partition < Partitions(); ++partition) {
+    const std::uint64_t after = position->At(partition);
+    const std::uint64_t oldest = impl_->slots[partition]->place.oldest;
+    if (after != 0 && after + 1 < oldest) {
+      reply(PositionTooOld(after + 1, oldest));
+      return;
+    }
+    if (after >= impl_->slots[partition]->place.next) {
+      reply(OutOfRange("position {} is ahead of the history, which ends at {}", position->Text(),
+                       Newest().Text())
+                .Because("POSITION_AHEAD"));
+      return;
+    }
     // From the beginning means from what is kept.
-    const std::uint64_t oldest = impl_->slots[partition]->place.oldest - 1;
     subscription.acknowledged[static_cast<engine::PartitionId>(partition)] =
-        std::max(position->At(partition), oldest);
+        std::max(after, oldest - 1);
   }
   impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)),
                       engine::Subscribe{std::move(subscription)}, 0, std::move(reply));

@@ -218,6 +218,7 @@ class Broker {
   void Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref,
             Reply<void> reply);
   void Get(const ExecutionId& id, Reply<ExecutionView> reply);
+  /// Waits for the partitions and reads on the calling thread: not from a callback.
   void List(ExecutionQuery query, const Reply<ExecutionPage>& reply);
   void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
   void RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply);

@@ -3,6 +3,7 @@
 
 #include "broker/broker.h"
 #include "broker/broker_impl.h"
+#include "broker/checks.h"
 
 namespace mesg::broker {
 namespace {
@@ -13,6 +14,8 @@ struct Batch {
   std::string worker;
   CatalogPtr catalog;
   std::size_t payload_bytes = 0;
+  std::size_t commit_bytes = 0;
+  PartitionThread* thread = nullptr;
   std::vector<DeliveryAnswer> answers;
   std::vector<DeliveryRef> refs;
   std::vector<std::size_t> places;  ///< Of each in the caller's list.
@@ -32,26 +35,26 @@ Result<void> CheckAnswer(const DeployedInstance& instance, const Execution& exec
                          const DeliveryAnswer& answer, std::size_t payload_bytes) {
   const auto* success = std::get_if<engine::Success>(&answer.result);
   if (success == nullptr) return {};
-  if (success->outputs.size() > payload_bytes) {
-    return InvalidArgument("Outputs \"{}\" of task \"{}\" have {} bytes, the limit is {}",
-                           success->output_key, execution.task, success->outputs.size(),
-                           payload_bytes)
-        .Because("PAYLOAD_TOO_LARGE");
-  }
+  MESG_TRY(
+      CheckSize(fmt::format("output \"{}\" of task \"{}\"", success->output_key, execution.task),
+                success->outputs.size(), payload_bytes));
   MESG_TRY(instance.CheckOutputs(execution.task, success->output_key, success->outputs));
-  for (const engine::NewEvent& event : answer.events) {
-    if (event.data.size() > payload_bytes) {
-      return InvalidArgument("the event's data has {} bytes, the limit is {}", event.data.size(),
-                             payload_bytes)
-          .Because("PAYLOAD_TOO_LARGE");
-    }
-    MESG_TRY(instance.CheckEvent(event.key, event.data));
+  MESG_TRY(CheckEvents(instance, answer.events, payload_bytes));
+  return CheckMoves(answer.moves, payload_bytes);
+}
+
+/// What can be told without knowing the execution; the delivery stays the worker's.
+Result<void> CheckAlone(const DeliveryAnswer& answer, std::size_t commit_bytes) {
+  const std::size_t weight = WeightOf(answer.events, answer.moves);
+  if (weight > commit_bytes) {
+    return InvalidArgument(
+               "the answer's events and keys have {} bytes together, the limit is {}; emit most of "
+               "them before",
+               weight, commit_bytes)
+        .Because("BATCH_TOO_LARGE");
   }
-  for (const engine::KeyMove& move : answer.moves) {
-    if (move.value)
-      MESG_TRY(CheckJson(*move.value, fmt::format("the value of key \"{}\"", move.key)));
-  }
-  return {};
+  const auto* failure = std::get_if<engine::Failure>(&answer.result);
+  return failure == nullptr ? Result<void>() : CheckText("the error", failure->error);
 }
 
 /// What the engine is asked, and what is answered whatever it says.
@@ -88,12 +91,34 @@ Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double r
   return judged;
 }
 
+/// What recording an answer writes at most, roughly.
+std::size_t CommitWeight(const Partition& partition, const Batch& batch, std::size_t i) {
+  constexpr std::size_t kFixed = 512;
+  const DeliveryAnswer& answer = batch.answers[i];
+  const Execution* execution = partition.GetEngine().Current().FindOpen(batch.refs[i].execution);
+  const auto* success = std::get_if<engine::Success>(&answer.result);
+  return kFixed + (execution == nullptr ? 0 : execution->inputs.size()) +
+         (success == nullptr ? 0 : success->outputs.size()) + WeightOf(answer.events, answer.moves);
+}
+
+/// Has the answers from `begin` on decided, as many as one commit takes; the rest has its turn
+/// behind whatever waits.
 void Perform(Partition& partition, const std::shared_ptr<Batch>& batch,
-             const std::shared_ptr<Joint>& joint, double random, TimePoint now) {
+             const std::shared_ptr<Joint>& joint, std::size_t begin, TimePoint now) {
   engine::Answers command;
   std::vector<std::size_t> asked;  // Index into the batch.
   auto errors = std::make_shared<std::vector<std::optional<Error>>>();
-  for (std::size_t i = 0; i < batch->answers.size(); ++i) {
+  const double random = partition.Random();
+  std::size_t weight = 0;
+  for (std::size_t i = begin; i < batch->answers.size(); ++i) {
+    weight += CommitWeight(partition, *batch, i);
+    if (i > begin && weight > batch->commit_bytes) {
+      ++joint->left;
+      batch->thread->SubmitAlways([batch, joint, i](Partition& same, TimePoint later) {
+        Perform(same, batch, joint, i, later);
+      });
+      break;
+    }
     auto judged = Judge(partition, *batch, i, random);
     if (!judged) {
       joint->results[batch->places[i]] = std::move(judged).error();
@@ -141,6 +166,10 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
       joint->results[i] = ref.error();
       continue;
     }
+    if (const auto checked = CheckAlone(answers[i], settings_.limits.commit_bytes); !checked) {
+      joint->results[i] = checked.error();
+      continue;
+    }
     auto& batch = batches[impl_->SlotOfExecution(ref->execution).place.id];
     if (batch == nullptr) {
       batch = std::make_shared<Batch>();
@@ -148,6 +177,8 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
       batch->worker = worker;
       batch->catalog = Deployed();
       batch->payload_bytes = settings_.limits.payload_bytes;
+      batch->commit_bytes = settings_.limits.commit_bytes;
+      batch->thread = impl_->SlotOfExecution(ref->execution).thread.get();
     }
     const auto* success = std::get_if<engine::Success>(&answers[i].result);
     constexpr std::size_t kFixed = 256;
@@ -164,7 +195,7 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
     if (batch == nullptr) continue;
     const auto admitted = impl_->slots[p]->thread->Submit(
         [batch, joint](Partition& partition, TimePoint now) {
-          Perform(partition, batch, joint, partition.Random(), now);
+          Perform(partition, batch, joint, 0, now);
         },
         batch->weight);
     if (!admitted) {
@@ -177,7 +208,7 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
 
 void Broker::MovePinned(const InstancePtr& draining, Reply<Moved> reply) {
   const InstancePtr active = Deployed()->Find(draining->Name()).value_or(nullptr);
-  if (active == nullptr || active == draining) {
+  if (active == nullptr || *active->GetSource() == *draining->GetSource()) {
     reply(FailedPrecondition("instance {} was not replaced, its work stays with it",
                              draining->GetSource()->instance_hash));
     return;

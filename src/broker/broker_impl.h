@@ -36,7 +36,7 @@ struct Broker::Impl {
   Result<void> Start(std::vector<std::unique_ptr<engine::Engine>> engines,
                      std::function<void(Error)> fatal);
   Partition::World WorldOf(engine::PartitionId id);
-  void Publish(Partition& partition, Slot& slot);
+  static void Publish(const Partition& partition, Slot& slot);
   void OnInstance(const std::shared_ptr<const engine::Instance>& record, bool removed);
 
   /// Submits a command whose reply is one of `T`, or void.
@@ -55,10 +55,6 @@ struct Broker::Impl {
   std::vector<std::unique_ptr<Slot>> slots;
   std::unique_ptr<Listening> listening;
 };
-
-/// The weight of what a request carries, against the inbox's bytes.
-std::size_t WeightOf(const std::vector<engine::NewEvent>& events,
-                     const std::vector<engine::KeyMove>& moves);
 
 template <typename T>
 void Broker::Impl::Decide(Slot& slot, engine::Command command, std::size_t weight,

@@ -26,39 +26,63 @@ bool Wanted(const ExecutionQuery& query, const Execution& execution, ExecutionSt
   });
 }
 
-/// Open executions of a partition that fit, newest first, from the partition's own thread.
-std::vector<ExecutionView> Open(PartitionThread& thread, const ExecutionQuery& query) {
-  auto promise = std::make_shared<std::promise<std::vector<ExecutionView>>>();
-  auto future = promise->get_future();
-  thread.SubmitAlways([promise, query](Partition& partition, TimePoint) {
+ExecutionView Describe(const Partition& partition, const Execution& open) {
+  auto copy = std::make_shared<Execution>(open);
+  if (partition.Workers().IsDelivered(open.id)) copy->state = ExecutionState::kDispatched;
+  ExecutionView view;
+  std::tie(view.waiting_for, view.waiting_since) = partition.Workers().WaitsFor(open);
+  view.execution = std::move(copy);
+  return view;
+}
+
+/// Open executions of a partition that fit and were created before number `before`, newest first,
+/// at most `limit`; from the partition's own thread.
+std::vector<ExecutionView> ListOpen(PartitionThread& thread, const ExecutionQuery& query,
+                                    std::uint64_t before, std::size_t limit) {
+  std::promise<std::vector<ExecutionView>> promise;
+  thread.SubmitAlways([&](Partition& partition, TimePoint) {
     std::vector<const Execution*> found;
     for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
       const ExecutionState state =
           partition.Workers().IsDelivered(id) ? ExecutionState::kDispatched : execution->state;
-      if (Wanted(query, *execution, state)) found.push_back(execution.get());
+      if (execution->created_number < before && Wanted(query, *execution, state))
+        found.push_back(execution.get());
     }
     const auto newer = [](const Execution* a, const Execution* b) {
       return a->created_number > b->created_number;
     };
-    if (found.size() > query.limit) {
-      std::ranges::nth_element(found, found.begin() + static_cast<std::ptrdiff_t>(query.limit),
-                               newer);
-      found.resize(query.limit);
+    if (found.size() > limit) {
+      std::ranges::nth_element(found, found.begin() + static_cast<std::ptrdiff_t>(limit), newer);
+      found.resize(limit);
     }
     std::ranges::sort(found, newer);
     std::vector<ExecutionView> views;
-    for (const Execution* execution : found) {
-      auto copy = std::make_shared<Execution>(*execution);
-      if (partition.Workers().IsDelivered(copy->id)) copy->state = ExecutionState::kDispatched;
-      ExecutionView view;
-      std::tie(view.waiting_for, view.waiting_since) = partition.Workers().WaitsFor(*execution);
-      view.execution = std::move(copy);
-      views.push_back(std::move(view));
-    }
-    promise->set_value(std::move(views));
+    for (const Execution* execution : found) views.push_back(Describe(partition, *execution));
+    promise.set_value(std::move(views));
   });
-  return future.get();
+  return promise.get_future().get();
 }
+
+/// Where the next page of a list begins: which of its parts, which partition in it, and a number
+/// that part counts by.
+struct PageStart {
+  enum Part : std::uint64_t { kOpen = 0, kClosed = 1 };
+  std::uint64_t part = kOpen;
+  std::size_t slot = 0;
+  std::optional<std::uint64_t> number;  ///< None: the newest.
+
+  static Result<PageStart> Parse(const std::string& token, std::size_t slots) {
+    if (token.empty()) return PageStart();
+    constexpr std::size_t kNumbers = 3;
+    const auto numbers = Position::Parse(token, kNumbers);
+    if (!numbers || numbers->At(0) > kClosed || numbers->At(1) >= slots) {
+      return InvalidArgument("\"{}\" is not a page token; pass one that the page before gave",
+                             token);
+    }
+    return PageStart{numbers->At(0), numbers->At(1), numbers->At(2)};
+  }
+  std::string Text() const { return fmt::format("{}.{}.{}", part, slot, number.value_or(0)); }
+};
 
 /// Newest first by creation. A token is "PARTITION.NUMBER": the next creation number to look at.
 Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& places,
@@ -91,7 +115,10 @@ Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& 
         page.next_token = token.Text();
         return page;
       }
-      page.executions.push_back({execution, "", {}});
+      ExecutionView view{execution, "", {}};
+      if (!IsFinal(execution->state))
+        std::tie(view.waiting_for, view.waiting_since) = Dispatcher::WaitsForSomebody(*execution);
+      page.executions.push_back(std::move(view));
     }
     MESG_TRY(cursor->Status());
   }
@@ -170,43 +197,38 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
     reply(ListDeadLetters(places, query));
     return;
   }
+  auto start = PageStart::Parse(query.token, slots.size());
+  if (!start) {
+    reply(std::move(start).error());
+    return;
+  }
   ExecutionPage page;
-  // First page: open ones, then closed ones by the order of their results, newest first. A token is
-  // "PARTITION.SEQUENCE" in the closed part.
-  std::size_t first_slot = 0;
-  std::optional<std::uint64_t> from;
-  if (!query.token.empty()) {
-    const auto token = Position::Parse(query.token, 2);
-    if (!token || token->At(0) >= slots.size()) {
-      reply(InvalidArgument("\"{}\" is not a page token; pass one that the page before gave",
-                            query.token));
+  // Open ones first, then closed ones by the order of their results, each newest first. One that
+  // closes between two pages may come twice, but is not missed.
+  if (start->part == PageStart::kOpen) {
+    for (; start->slot < slots.size(); ++start->slot) {
+      auto open = ListOpen(*slots[start->slot]->thread, query,
+                           std::exchange(start->number, {}).value_or(UINT64_MAX),
+                           query.limit - page.executions.size());
+      std::move(open.begin(), open.end(), std::back_inserter(page.executions));
+      if (page.executions.size() < query.limit) continue;
+      start->number = page.executions.back().execution->created_number;
+      page.next_token = start->Text();
+      reply(std::move(page));
       return;
     }
-    first_slot = token->At(0);
-    from = token->At(1);
-  } else {
-    for (Impl::Slot* slot : slots) {
-      auto open = Open(*slot->thread, query);
-      std::move(open.begin(), open.end(), std::back_inserter(page.executions));
-    }
+    *start = {PageStart::kClosed, 0, {}};
   }
   Filter filter;
   filter.results = true;
   filter.name = query.name;
   filter.key = query.task;
-  for (std::size_t s = first_slot; s < slots.size(); ++s) {
-    const PartitionPlace& place = slots[s]->place;
+  for (; start->slot < slots.size(); ++start->slot) {
+    const PartitionPlace& place = slots[start->slot]->place;
     HistoryRange range;
-    range.from = from ? *std::exchange(from, std::nullopt) : place.next - 1;
+    range.from = std::exchange(start->number, {}).value_or(place.next - 1);
     // Nothing was finished before it was created.
     if (query.after != TimePoint()) range.after = query.after;
-    if (page.executions.size() >= query.limit) {
-      Position token(2);
-      token.Set(0, s);
-      token.Set(1, range.from);
-      page.next_token = token.Text();
-      break;
-    }
     const auto read =
         ReadHistoryBackwards(*place.store, range, {filter}, kPageBytes,
                              [&](const HistoryEntry&, const engine::ExecutionPtr& execution) {
@@ -220,10 +242,8 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
       return;
     }
     if (!read->at_end) {
-      Position token(2);
-      token.Set(0, s);
-      token.Set(1, read->next);
-      page.next_token = token.Text();
+      start->number = read->next;
+      page.next_token = start->Text();
       break;
     }
   }

@@ -371,15 +371,15 @@ void Dispatcher::Advance(TimePoint now) {
   }
 }
 
+std::pair<std::string, TimePoint> Dispatcher::WaitsForSomebody(const Execution& execution) {
+  return {
+      "somebody who knows what became of it: `mesg dead-letter resolve`, or its worker's late "
+      "answer",
+      execution.attempts.empty() ? execution.created : execution.attempts.back().ended};
+}
+
 std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& execution) const {
-  if (execution.state == ExecutionState::kOutcomeUnknown) {
-    const TimePoint since =
-        execution.attempts.empty() ? execution.created : execution.attempts.back().ended;
-    return {
-        "somebody who knows what became of it: `mesg dead-letter resolve`, or its worker's late "
-        "answer",
-        since};
-  }
+  if (execution.state == ExecutionState::kOutcomeUnknown) return WaitsForSomebody(execution);
   if (const auto lease = leases_.find(execution.id); lease != leases_.end()) {
     return {fmt::format("worker {} to answer attempt {}{}", lease->second.worker->name,
                         lease->second.attempt,

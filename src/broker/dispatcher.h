@@ -71,6 +71,8 @@ class Dispatcher {
   bool IsDelivered(const ExecutionId& id) const { return leases_.contains(id); }
   /// In words: what an open execution waits for, and since when.
   std::pair<std::string, TimePoint> WaitsFor(const Execution& execution) const;
+  /// The same for one whose outcome is unknown.
+  static std::pair<std::string, TimePoint> WaitsForSomebody(const Execution& execution);
   std::size_t Workers() const { return workers_.size(); }
   std::size_t Workers(const std::string& instance_hash) const;
   std::uint64_t Deliveries() const { return deliveries_; }

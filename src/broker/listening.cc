@@ -11,14 +11,6 @@ namespace {
 constexpr std::size_t kReadBytes = 256 << 10;
 constexpr std::size_t kReadItems = 1024;
 
-Error TooOld(std::uint64_t wanted, std::uint64_t oldest) {
-  return OutOfRange(
-             "the history from sequence {} on is asked for, but what is kept begins at {}; start "
-             "from \"0\"",
-             wanted, oldest)
-      .Because("POSITION_TOO_OLD");
-}
-
 }  // namespace
 
 Listening::Listening(std::vector<PartitionPlace*> partitions, std::size_t max_listeners)
@@ -92,7 +84,7 @@ void Listening::Begin(const ListenerPtr& listener, std::optional<Position> from,
           const engine::Counters& numbers = partition.GetEngine().Current().Numbers();
           std::optional<Error> error;
           if (after && *after != 0 && *after + 1 < numbers.oldest_sequence) {
-            error = TooOld(*after + 1, numbers.oldest_sequence);
+            error = PositionTooOld(*after + 1, numbers.oldest_sequence);
           } else if (after && *after >= partition.Live().Next()) {
             error = OutOfRange("position {} is ahead of the history, which ends at {}", *after,
                                partition.Live().Next() - 1)
@@ -141,7 +133,7 @@ void Listening::Read(const ListenerPtr& listener, PartitionPlace& place, std::ui
     return;
   }
   if (next < place.oldest) {
-    Fail(listener, TooOld(next, place.oldest));
+    Fail(listener, PositionTooOld(next, place.oldest));
     return;
   }
   // Taken first: what becomes durable during the read may be missed by the index.
@@ -165,7 +157,7 @@ void Listening::Read(const ListenerPtr& listener, PartitionPlace& place, std::ui
   // Retention may have gone on meanwhile, and taken some of what was to be read.
   const auto oldest = OldestSequence(*place.store);
   if (!oldest || next < *oldest) {
-    Fail(listener, oldest ? TooOld(next, *oldest) : oldest.error());
+    Fail(listener, oldest ? PositionTooOld(next, *oldest) : oldest.error());
     return;
   }
   std::uint64_t after = std::min(read->next, durable);

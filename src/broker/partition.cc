@@ -211,7 +211,7 @@ void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, Ti
   ++counted_.commits;
   engine_->Committed(commit);
   const auto& history = done.decided.history;
-  world_.advanced(history ? history->first + history->entries.size() : listeners_.Next(),
+  world_.advanced(*this, history ? history->first + history->entries.size() : listeners_.Next(),
                   engine_->Current().Numbers().oldest_sequence);
   Publish(done.decided.effects);
   if (history) listeners_.Append(history, done.decided.results);

@@ -33,7 +33,7 @@ class Partition {
     std::function<void(std::uint64_t commit, Result<void>)> committed;
     /// The history is durable before `next` and kept from `oldest` on. Called before anybody is
     /// told of what the commit did, so that whoever is told finds it.
-    std::function<void(std::uint64_t next, std::uint64_t oldest)> advanced;
+    std::function<void(const Partition&, std::uint64_t next, std::uint64_t oldest)> advanced;
     std::function<void(engine::SendMessage)> send;
     std::function<void(engine::ConfirmMessage)> confirm;
     std::function<void(const std::shared_ptr<const engine::Instance>&, bool removed)> instance;
@@ -78,6 +78,7 @@ class Partition {
   Dispatcher& Workers() { return dispatcher_; }
   const Dispatcher& Workers() const { return dispatcher_; }
   Listeners& Live() { return listeners_; }
+  const Listeners& Live() const { return listeners_; }
   const engine::Engine& GetEngine() const { return *engine_; }
 
   struct Statistics {

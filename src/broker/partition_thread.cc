@@ -15,7 +15,7 @@ void PartitionThread::Finish() {
   if (!thread_.joinable()) return;
   inbox_.Seal();
   sealed_ = true;
-  inbox_.PutAlways([](Partition&, TimePoint) {});  // Wakes it to see that.
+  SubmitAlways([](Partition&, TimePoint) {});  // Wakes it to see that.
   thread_.join();
   inbox_.Close();
 }
@@ -27,7 +27,7 @@ void PartitionThread::Start(std::unique_ptr<Partition> partition) {
 
 void PartitionThread::Run() {
   partition_->Recover(clock_.Now());
-  std::vector<Work> taken;
+  std::vector<Item> taken;
   std::deque<Work> waiting;
   // Sealed first, then read: once it is seen here, no request can come any more.
   while (!(sealed_ && waiting.empty() && inbox_.size() == 0 &&
@@ -44,9 +44,15 @@ void PartitionThread::Run() {
       }
     }
     inbox_.TakeAll(taken, until);
-    for (Work& work : taken) waiting.push_back(std::move(work));
     const TimePoint now = clock_.Now();
     partition_->Begin(now);
+    for (Item& item : taken) {
+      if (item.first) {
+        item.work(*partition_, now);
+      } else {
+        waiting.push_back(std::move(item.work));
+      }
+    }
     while (!waiting.empty() && !partition_->Full(bounds_.commit_bytes)) {
       waiting.front()(*partition_, now);
       waiting.pop_front();

@@ -41,18 +41,27 @@ class PartitionThread {
   /// Any thread. ResourceExhausted when too much waits, Unavailable when it stops; the work is then
   /// untouched.
   Result<void> Submit(Work&& work, std::size_t weight) {
-    return inbox_.Put(std::move(work), weight);
+    Item item{std::move(work), false};
+    auto admitted = inbox_.Put(std::move(item), weight);
+    if (!admitted) work = std::move(item.work);
+    return admitted;
   }
   /// Any thread: what must not be lost and is bounded by other means. Refused only when it stops.
-  void SubmitAlways(Work work) { inbox_.PutAlways(std::move(work)); }
+  void SubmitAlways(Work work) { inbox_.PutAlways({std::move(work), false}); }
+  /// Any thread: a commit is over. Goes before everything that waits, which may wait for it.
+  void SubmitFirst(Work work) { inbox_.PutAlways({std::move(work), true}); }
   std::size_t Waiting() const { return inbox_.size(); }
 
  private:
+  struct Item {
+    Work work;
+    bool first = false;
+  };
   void Run();
 
   const Clock& clock_;
   const Bounds bounds_;
-  Inbox<Work> inbox_;
+  Inbox<Item> inbox_;
   std::unique_ptr<Partition> partition_;
   std::atomic<bool> sealed_ = false;
   std::thread thread_;  // Last: uses everything above.

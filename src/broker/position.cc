@@ -25,6 +25,14 @@ Result<Position> Position::Parse(std::string_view text, std::size_t partitions) 
   return position;
 }
 
+Error PositionTooOld(std::uint64_t wanted, std::uint64_t oldest) {
+  return OutOfRange(
+             "the history from sequence {} on is asked for, but what is kept begins at {}; start "
+             "from \"0\"",
+             wanted, oldest)
+      .Because("POSITION_TOO_OLD");
+}
+
 std::string Position::Text() const {
   std::string text;
   for (const std::uint64_t sequence : sequences_) {

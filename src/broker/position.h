@@ -30,4 +30,7 @@ class Position {
   std::vector<std::uint64_t> sequences_;
 };
 
+/// OutOfRange: what is wanted is no longer kept; names what is.
+Error PositionTooOld(std::uint64_t wanted, std::uint64_t oldest);
+
 }  // namespace mesg::broker

@@ -64,6 +64,12 @@ Result<Created> Engine::CreateOne(NewExecution&& wanted, TimePoint now,
                    wanted.idempotency_key, remembered->execution.Text())
             .Because("IDEMPOTENCY_KEY_REUSED");
       }
+      if (MESG_TRY(state_.Find(remembered->execution)) == nullptr) {
+        return NotFound(
+                   "idempotency key \"{}\" belongs to execution {}, whose result is no longer kept",
+                   wanted.idempotency_key, remembered->execution.Text())
+            .Because("EXECUTION_NOT_FOUND");
+      }
       return Created{remembered->execution, true};
     }
     MESG_TRY(CheckRoom(wanted));
@@ -188,7 +194,12 @@ Result<Emitted> Engine::AnswerOne(Answer&& answer, TimePoint now) {
                     std::move(answer.worker)};
     if (answer.attempt < current) {
       attempt.outcome = AttemptOutcome::kSuperseded;
-      Add(AttemptRecorded{answer.id, std::move(attempt), {}});
+      // However often it is said.
+      const bool noted = std::ranges::any_of(execution->attempts, [&](const Attempt& ended) {
+        return ended.number == attempt.number && (ended.outcome == AttemptOutcome::kSuperseded ||
+                                                  ended.outcome == AttemptOutcome::kTaskFailed);
+      });
+      if (!noted) Add(AttemptRecorded{answer.id, std::move(attempt), {}});
       return Emitted();
     }
     FailAttempt(*execution, std::move(attempt), failure->permanent, answer.random, now);

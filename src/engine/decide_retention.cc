@@ -29,8 +29,14 @@ Result<void> Engine::ForgetExpired(TimePoint now) {
   std::size_t forgotten = 0;
   for (cursor->Seek(range.from); cursor->Valid() && forgotten < kForgetAtOnce; cursor->Next()) {
     if (keys::ExpiryTime(cursor->Key()) > now) break;
-    IdsForgotten record{std::string(cursor->Key()), MESG_TRY(DecodeExpiry(cursor->Value()))};
-    forgotten += record.storage_keys.size() + 1;
+    IdsForgotten record{std::string(cursor->Key()), {}};
+    const std::vector<std::string> listed = MESG_TRY(DecodeExpiry(cursor->Value()));
+    forgotten += listed.size() + 1;
+    for (const std::string& key : listed) {
+      // Deleted with its service and given again since: the newer one has its own time.
+      const auto remembered = MESG_TRY(state_.FindRemembered(key));
+      if (remembered && remembered->expires <= now) record.storage_keys.push_back(key);
+    }
     Add(std::move(record));
   }
   return cursor->Status();
@@ -45,10 +51,14 @@ std::uint64_t Engine::HeldFrom() const {
 }
 
 Result<void> Engine::BreakHolds(std::uint64_t overweight) {
-  // Only those that hold back the oldest kept entry stand in the way.
+  // Only those that need something of the oldest block stand in the way.
+  const auto cursor = state_.Storage().Read(keys::HistoryBegin(), keys::HistoryEnd());
+  cursor->Seek(keys::HistoryBegin());
+  if (!cursor->Valid()) return cursor->Status();
+  const HistoryBlock oldest = MESG_TRY(DecodeHistoryBlock(cursor->Value()));
   std::vector<std::string> broken;
   for (const auto& [name, held] : state_.Holds()) {
-    if (!held.broken && held.sequence < state_.Numbers().oldest_sequence + 1)
+    if (!held.broken && held.sequence + 1 < oldest.first + oldest.entries.size())
       broken.push_back(name);
   }
   for (const std::string& name : broken) {

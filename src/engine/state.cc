@@ -112,6 +112,16 @@ void State::PutOpen(const Execution& execution) {
   batch_.Put(keys::OpenExecution(execution.id), value);
 }
 
+void State::PutDeadLetter(const Execution& execution) {
+  batch_.Put(keys::DeadLetter(execution.created_number, execution.id), "");
+  ++dead_letters_;
+}
+
+void State::DeleteDeadLetter(const Execution& execution) {
+  batch_.Delete(keys::DeadLetter(execution.created_number, execution.id));
+  --dead_letters_;
+}
+
 void State::FoldOne(EventsEmitted&& record) {
   for (HistoryEntry& entry : record.entries) {
     MESG_CHECK(entry.sequence == numbers_.next_sequence, "a gap in the history");
@@ -134,7 +144,8 @@ void State::FoldOne(KeyMoved&& record) {
 void State::FoldOne(IdRemembered&& record) {
   expiries_[record.expires].push_back(record.storage_key);
   PutOverlaid(std::move(record.storage_key),
-              EncodeRemembered({record.sequence, record.execution, std::move(record.fingerprint)}));
+              EncodeRemembered({record.sequence, record.execution, std::move(record.fingerprint),
+                                record.expires}));
 }
 
 void State::FoldOne(IdsForgotten&& record) {
@@ -191,11 +202,8 @@ void State::FoldOne(ExecutionFinished&& record) {
   Encode(*execution, value);
   batch_.Delete(keys::OpenExecution(execution->id));
   batch_.Put(keys::ClosedExecution(execution->id), value);
-  if (execution->dead_letter && !was_unknown) {
-    batch_.Put(keys::DeadLetter(execution->created_number, execution->id), "");
-  } else if (was_unknown && !execution->dead_letter) {
-    batch_.Delete(keys::DeadLetter(execution->created_number, execution->id));
-  }
+  if (execution->dead_letter && !was_unknown) PutDeadLetter(*execution);
+  if (!execution->dead_letter && was_unknown) DeleteDeadLetter(*execution);
 
   open_bytes_ -= std::min(open_bytes_, Weight(*execution));
   if (auto& count = open_count_[execution->source->instance_hash]; --count == 0) {
@@ -224,7 +232,7 @@ void State::FoldOne(OutcomeBecameUnknown&& record) {
   execution.attempts.push_back(std::move(record.attempt));
   execution.dead_letter = true;
   PutOpen(execution);
-  batch_.Put(keys::DeadLetter(execution.created_number, execution.id), "");
+  PutDeadLetter(execution);
 }
 
 void State::FoldOne(DeadLetterRemoved&& record) {
@@ -238,11 +246,12 @@ void State::FoldOne(DeadLetterRemoved&& record) {
     MESG_CHECK(decoded, "dead letter {} cannot be read", record.id.Text());
     before = std::make_shared<const Execution>(*std::move(decoded));
   }
-  batch_.Delete(keys::DeadLetter(before->created_number, before->id));
+  DeleteDeadLetter(*before);
+  current_.executions.push_back(before->id);
   if (before->result_sequence < numbers_.oldest_sequence) {
     // Retention has already let go of its result; the dead letter was all that kept it.
     batch_.Delete(keys::ClosedExecution(before->id));
-    closed_.erase(before->id);
+    closed_.insert_or_assign(before->id, std::pair(last_commit_ + 1, ExecutionPtr()));
     return;
   }
   const auto after = std::make_shared<Execution>(*before);
@@ -251,7 +260,6 @@ void State::FoldOne(DeadLetterRemoved&& record) {
   Encode(*after, value);
   batch_.Put(keys::ClosedExecution(after->id), value);
   closed_.insert_or_assign(after->id, std::pair(last_commit_ + 1, ExecutionPtr(after)));
-  current_.executions.push_back(after->id);
 }
 
 void State::FoldOne(ExecutionMoved&& record) {
@@ -291,7 +299,9 @@ void State::FoldOne(NameForgotten&& record) {
                                 Overlaid{last_commit_ + 1, std::nullopt});
     }
     for (auto& [key, overlaid] : overlay_) {
-      if (key >= range.from && key < range.to) overlaid = Overlaid{last_commit_ + 1, std::nullopt};
+      if (key < range.from || key >= range.to) continue;
+      overlaid = Overlaid{last_commit_ + 1, std::nullopt};
+      current_.keys.push_back(key);
     }
   }
 }
@@ -352,6 +362,8 @@ Decided State::TakeCommit(TimePoint now) {
   decided.commit = ++last_commit_;
   if (!block_.entries.empty()) {
     block_.first = block_.entries.front().sequence;
+    now = std::max(now, last_recorded_);  // The machine's clock may go back, the history not.
+    last_recorded_ = now;
     block_.recorded = now;
     block_.weight = closed_weight_;
     for (HistoryEntry& entry : block_.entries) {
@@ -432,6 +444,7 @@ Result<State> State::Load(const store::Store& store) {
   MESG_TRY(state.LoadTables());
   MESG_TRY(state.LoadMessages());
   MESG_TRY(state.LoadExecutions());
+  MESG_TRY(state.LoadDeadLetters());
   return state;
 }
 
@@ -472,6 +485,21 @@ Result<void> State::LoadTables() {
                    holds_[std::string(key.substr(1))] = Held{hold.sequence, hold.broken};
                    return {};
                  });
+}
+
+Result<void> State::LoadDeadLetters() {
+  MESG_TRY(ForEach(*store_, keys::Table::kDeadLetter,
+                   [this](std::string_view, std::string_view) -> Result<void> {
+                     ++dead_letters_;
+                     return {};
+                   }));
+  const auto newest = store_->Read(keys::HistoryBegin(), keys::HistoryEnd());
+  newest->SeekForPrev(keys::HistoryEnd());
+  if (newest->Valid()) {
+    const HistoryBlock block = MESG_TRY(DecodeHistoryBlock(newest->Value()));
+    last_recorded_ = block.recorded;
+  }
+  return newest->Status();
 }
 
 Result<void> State::LoadMessages() {

@@ -43,7 +43,7 @@ class State {
   // Lookups; they see the overlay.
   const Execution* FindOpen(const ExecutionId& id) const;
   ExecutionPtr OpenPtr(const ExecutionId& id) const;
-  /// Open or closed; nullptr when there is none.
+  /// Open or closed; nullptr when there is none, or none any more.
   Result<ExecutionPtr> Find(const ExecutionId& id) const;
   Result<std::optional<StoredValue>> FindValue(std::string_view name, std::string_view key) const;
   Result<std::optional<Remembered>> FindRemembered(const std::string& storage_key) const;
@@ -69,6 +69,7 @@ class State {
 
   std::uint64_t OpenCount(const std::string& instance_hash) const;
   std::uint64_t OpenBytes() const { return open_bytes_; }
+  std::uint64_t DeadLetters() const { return dead_letters_; }
   std::uint64_t NextOutgoing(PartitionId to) const;
   const Counters& Numbers() const { return numbers_; }
   std::uint64_t LastCommit() const { return last_commit_; }        ///< Taken, durable or not.
@@ -103,6 +104,8 @@ class State {
 
   Execution& MustFindOpen(const ExecutionId& id);
   void PutOpen(const Execution& execution);
+  void PutDeadLetter(const Execution& execution);
+  void DeleteDeadLetter(const Execution& execution);
   void PutOverlaid(std::string key, std::string value);
   void DeleteOverlaid(std::string key);
   Result<std::optional<std::string>> Read(const std::string& key) const;
@@ -110,14 +113,17 @@ class State {
   Result<void> LoadExecutions();
   Result<void> LoadTables();
   Result<void> LoadMessages();
+  Result<void> LoadDeadLetters();
 
   const store::Store* store_;
   std::uint64_t last_commit_ = 0;
   std::uint64_t last_committed_ = 0;
   Counters numbers_;
+  TimePoint last_recorded_{};  // Of the newest block.
 
   std::unordered_map<ExecutionId, std::shared_ptr<Execution>> open_;
   std::uint64_t open_bytes_ = 0;
+  std::uint64_t dead_letters_ = 0;
   std::unordered_map<std::string, std::uint64_t> open_count_;         // By instance hash.
   std::map<std::string, std::shared_ptr<const Instance>> instances_;  // By instance hash.
   std::map<std::string, std::shared_ptr<const Subscription>> subscriptions_;
@@ -125,7 +131,8 @@ class State {
   std::map<std::pair<PartitionId, std::uint64_t>, std::string> outgoing_;
   std::map<PartitionId, std::uint64_t> next_outgoing_;
 
-  // The overlay: values and closed executions of commits that are not durable yet.
+  // The overlay: values and closed executions of commits that are not durable yet; null when they
+  // are gone.
   struct Overlaid {
     std::uint64_t commit = 0;
     std::optional<std::string> value;

@@ -37,12 +37,16 @@ std::string EncodeRemembered(const Remembered& remembered) {
   if (!remembered.execution.empty())
     message.set_execution(std::string(remembered.execution.Bytes()));
   message.set_fingerprint(remembered.fingerprint);
+  message.set_expires_us(ToMicros(remembered.expires));
   return message.SerializeAsString();
 }
 
 Result<Remembered> DecodeRemembered(std::string_view bytes) {
   auto message = MESG_TRY(Parse<pb::Remembered>(bytes, "remembered id"));
-  Remembered remembered{message.sequence(), {}, std::move(*message.mutable_fingerprint())};
+  Remembered remembered{message.sequence(),
+                        {},
+                        std::move(*message.mutable_fingerprint()),
+                        FromMicros(message.expires_us())};
   if (!message.execution().empty()) {
     const auto id = ExecutionId::FromBytes(message.execution());
     if (!id)

@@ -25,6 +25,7 @@ struct Remembered {
   std::uint64_t sequence = 0;
   ExecutionId execution;
   std::string fingerprint;
+  TimePoint expires{};
 };
 std::string EncodeRemembered(const Remembered& remembered);
 Result<Remembered> DecodeRemembered(std::string_view bytes);
