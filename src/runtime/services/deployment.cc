@@ -98,14 +98,8 @@ Result<broker::InstancePtr> Deployment::Register(engine::Instance instance) cons
   const auto wanted =
       MESG_TRY(broker::DeployedInstance::Make(std::make_shared<const engine::Instance>(instance)));
   std::promise<Result<void>> done;
-  rooms_.broker.Deploy(std::move(instance), [&broker = rooms_.broker, wanted,
-                                             answer = Answer<void>([&done](Result<void> end) {
-                                               done.set_value(std::move(end));
-                                             })](Result<void> deployed) {
-    if (!deployed) return answer(std::move(deployed));
-    // It is durable, but the catalog changes behind this reply; Load stands in line after that.
-    broker.Load(wanted, [answer](const auto&) { answer({}); });
-  });
+  const Answer<void> answer([&done](Result<void> end) { done.set_value(std::move(end)); });
+  rooms_.broker.Deploy(std::move(instance), answer);
   MESG_TRY(done.get_future().get());
   const std::string& hash = wanted->GetSource()->instance_hash;
   if (auto registered = rooms_.broker.Deployed()->FindInstance(hash)) return registered;

@@ -68,7 +68,7 @@ void ServiceManager::List(Reply<std::vector<ServiceStatus>> reply) {
   if (instances.empty()) return listing->answer(std::vector<ServiceStatus>());
   listing->left = instances.size();
   for (const InstancePtr& instance : instances) {
-    impl_->AfterCatalog(instance, [impl = impl_.get(), instance, listing](const auto& load) {
+    impl_->WithLoad(instance, [impl = impl_.get(), instance, listing](const auto& load) {
       listing->all.push_back(impl->StatusOf(instance, load));
       if (--listing->left > 0) return;
       std::ranges::sort(listing->all, {}, [](const ServiceStatus& status) {
@@ -101,22 +101,19 @@ void ServiceManager::StartService(const std::string& service, Reply<ServiceStatu
             instance->Name(), instance->Name())
             .Because("NOTHING_TO_START"));
   }
-  impl_->broker_.SetStarted(instance, true,
-                            [impl = impl_.get(), executor = impl_->executor_, instance,
-                             answer](const Result<void>& started) {
-                              if (!started) return answer(started.error());
-                              executor->Post([impl, instance, answer] {
-                                impl->AfterCatalog(instance, [impl, instance, answer](const auto&) {
-                                  const std::string& hash = instance->GetSource()->instance_hash;
-                                  impl->Follow(hash);
-                                  const auto now = impl->broker_.Deployed()->FindInstance(hash);
-                                  // One that failed is tried anew, one that runs is left alone.
-                                  if (now && now->Record().started && !impl->stopping_)
-                                    impl->StartProcess(now);
-                                  impl->AnswerStatus(instance, answer);
-                                });
-                              });
-                            });
+  impl_->broker_.SetStarted(
+      instance, true,
+      [impl = impl_.get(), executor = impl_->executor_, instance, answer](const Result<void>& set) {
+        if (!set) return answer(set.error());
+        executor->Post([impl, instance, answer] {
+          const std::string& hash = instance->GetSource()->instance_hash;
+          impl->Follow(hash);
+          const auto now = impl->broker_.Deployed()->FindInstance(hash);
+          // One that failed is tried anew, one that runs is left alone.
+          if (now && now->Record().started && !impl->stopping_) impl->StartProcess(now);
+          impl->AnswerStatus(instance, answer);
+        });
+      });
 }
 
 void ServiceManager::StopService(const std::string& service, Reply<ServiceStatus> reply) {
@@ -126,16 +123,13 @@ void ServiceManager::StopService(const std::string& service, Reply<ServiceStatus
   const InstancePtr instance = *found;
   impl_->broker_.SetStarted(
       instance, false,
-      [impl = impl_.get(), executor = impl_->executor_, instance,
-       answer](const Result<void>& stopped) {
-        if (!stopped) return answer(stopped.error());
+      [impl = impl_.get(), executor = impl_->executor_, instance, answer](const Result<void>& set) {
+        if (!set) return answer(set.error());
         executor->Post([impl, executor, instance, answer] {
-          impl->AfterCatalog(instance, [impl, executor, instance, answer](const auto&) {
-            const std::string& hash = instance->GetSource()->instance_hash;
-            impl->Follow(hash);
-            impl->supervisor_->Stop(hash, [impl, executor, instance, answer] {
-              executor->Post([impl, instance, answer] { impl->AnswerStatus(instance, answer); });
-            });
+          const std::string& hash = instance->GetSource()->instance_hash;
+          impl->Follow(hash);
+          impl->supervisor_->Stop(hash, [impl, executor, instance, answer] {
+            executor->Post([impl, instance, answer] { impl->AnswerStatus(instance, answer); });
           });
         });
       });
@@ -147,16 +141,13 @@ void ServiceManager::Delete(const std::string& service, bool keep_data, bool for
   const auto found = impl_->broker_.Deployed()->Find(service);
   if (!found) return answer(found.error());
   const InstancePtr instance = *found;
-  impl_->broker_.Undeploy(instance->Name(), keep_data, force,
-                          [impl = impl_.get(), executor = impl_->executor_, instance,
-                           answer](const Result<void>& undeployed) {
-                            if (!undeployed) return answer(undeployed.error());
-                            executor->Post([impl, instance, answer] {
-                              impl->AfterCatalog(instance, [impl, instance, answer](const auto&) {
-                                impl->WhenGone(instance->Name(), [answer] { answer({}); });
-                              });
-                            });
-                          });
+  impl_->broker_.Undeploy(
+      instance->Name(), keep_data, force,
+      [impl = impl_.get(), executor = impl_->executor_, name = instance->Name(),
+       answer](const Result<void>& undeployed) {
+        if (!undeployed) return answer(undeployed.error());
+        executor->Post([impl, name, answer] { impl->WhenGone(name, [answer] { answer({}); }); });
+      });
 }
 
 void ServiceManager::MovePinned(const std::string& service, Reply<Broker::Moved> reply) {
@@ -193,6 +184,15 @@ Result<std::vector<LogLine>> ServiceManager::ReadLog(const std::string& service,
                                                      std::size_t tail) const {
   const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
   return impl_->supervisor_->ReadLog(instance->GetSource()->instance_hash, tail);
+}
+
+Result<std::shared_ptr<void>> ServiceManager::WhenGone(const std::string& service,
+                                                       std::function<void()> on_gone) {
+  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  auto watch = std::make_shared<std::function<void()>>(std::move(on_gone));
+  impl_->executor_->Post([impl = impl_.get(), hash = instance->GetSource()->instance_hash,
+                          weak = std::weak_ptr(watch)] { impl->AddWatch(hash, weak); });
+  return std::shared_ptr<void>(std::move(watch));
 }
 
 Result<std::unique_ptr<LogSubscription>> ServiceManager::FollowLog(const std::string& service,

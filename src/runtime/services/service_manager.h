@@ -130,6 +130,10 @@ class ServiceManager {
   Result<std::unique_ptr<LogSubscription>> FollowLog(const std::string& service, std::size_t tail,
                                                      Supervisor::OnLines on_lines);
 
+  /// Calls `on_gone` once, from a thread of the manager, when that instance was deleted or has
+  /// drained; not once what is returned has gone.
+  Result<std::shared_ptr<void>> WhenGone(const std::string& service, std::function<void()> on_gone);
+
  private:
   class Impl;
   explicit ServiceManager(std::unique_ptr<Impl> impl);

@@ -38,7 +38,9 @@ ServiceState StateOf(InstanceState state) {
 
 void LogChange(const InstanceStatus& status) {
   if (status.state == InstanceState::kFailed) {
-    spdlog::warn("service {} is given up: {}", status.name, status.reason);
+    // Its last words, on further lines, are in its own log, and might tell a secret.
+    spdlog::warn("service {} is given up: {}", status.name,
+                 status.reason.substr(0, status.reason.find('\n')));
   }
 }
 
@@ -141,14 +143,17 @@ void ServiceManager::Impl::Leave(const std::string& hash) {
   if (const auto forgotten = supervisor_->Forget(hash); !forgotten) {
     spdlog::error("cannot forget instance {}: {}", hash, forgotten.error().message);
   }
-  std::vector<std::function<void()>> gone;
+  Known gone;
   known_.With([&](auto& map) {
     const auto found = map.find(hash);
     if (found == map.end()) return;
-    gone = std::move(found->second.when_gone);
+    gone = std::move(found->second);
     map.erase(found);
   });
-  for (const auto& then : gone) then();
+  for (const auto& then : gone.when_gone) then();
+  for (const Watch& watch : gone.watches) {
+    if (const auto alive = watch.lock()) (*alive)();
+  }
   StartSweep();
 }
 
@@ -169,6 +174,19 @@ void ServiceManager::Impl::WhenGone(const std::string& name, std::function<void(
   });
   for (const std::string& hash : leaving) Follow(hash);
   one_less();
+}
+
+void ServiceManager::Impl::AddWatch(const std::string& hash, const Watch& watch) {
+  Follow(hash);  // So that it is known, unless it is gone.
+  const bool gone = known_.With([&](auto& map) {
+    const auto found = map.find(hash);
+    if (found == map.end()) return true;
+    std::erase_if(found->second.watches, [](const Watch& other) { return other.expired(); });
+    found->second.watches.push_back(watch);
+    return false;
+  });
+  const auto alive = watch.lock();
+  if (gone && alive) (*alive)();
 }
 
 // ---- Jobs ----
@@ -326,8 +344,8 @@ ServiceStatus ServiceManager::Impl::StatusOf(const broker::InstancePtr& instance
   return status;
 }
 
-void ServiceManager::Impl::AfterCatalog(const broker::InstancePtr& instance,
-                                        std::function<void(broker::Broker::InstanceLoad)> then) {
+void ServiceManager::Impl::WithLoad(const broker::InstancePtr& instance,
+                                    std::function<void(broker::Broker::InstanceLoad)> then) {
   broker_.Load(instance, [executor = executor_,
                           then = std::move(then)](Result<broker::Broker::InstanceLoad> load) {
     executor->Post([then, load = load.value_or(broker::Broker::InstanceLoad())] { then(load); });
@@ -336,7 +354,7 @@ void ServiceManager::Impl::AfterCatalog(const broker::InstancePtr& instance,
 
 void ServiceManager::Impl::AnswerStatus(const broker::InstancePtr& instance,
                                         const Answer<ServiceStatus>& answer) {
-  AfterCatalog(instance, [this, instance, answer](const broker::Broker::InstanceLoad& load) {
+  WithLoad(instance, [this, instance, answer](const broker::Broker::InstanceLoad& load) {
     const auto now = broker_.Deployed()->FindInstance(instance->GetSource()->instance_hash);
     answer(StatusOf(now ? now : instance, load));
   });

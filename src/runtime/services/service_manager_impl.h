@@ -28,6 +28,8 @@ namespace mesg::runtime {
 /// Members are in the order of their lives: what is below uses what is above.
 class ServiceManager::Impl {
  public:
+  using Watch = std::weak_ptr<std::function<void()>>;
+
   Impl(Options options, broker::Broker& broker, Fetcher fetcher);
   ~Impl();
   Impl(const Impl&) = delete;
@@ -46,6 +48,9 @@ class ServiceManager::Impl {
   /// Calls `then` once nothing is left of the instances of that name that were removed.
   void WhenGone(const std::string& name, std::function<void()> then);
 
+  /// The same of one instance, as long as `watch` is there.
+  void AddWatch(const std::string& hash, const Watch& watch);
+
   // ---- Jobs ----
 
   /// Runs `work` on a thread of its own, which is told to stop when Core ends. On the executor.
@@ -63,13 +68,11 @@ class ServiceManager::Impl {
   /// On the executor.
   ServiceStatus StatusOf(const broker::InstancePtr& instance,
                          const broker::Broker::InstanceLoad& load) const;
-  /// Answers with the status of `instance` as the catalog has it then. Any thread. Everything the
-  /// broker replied to before is in the catalog, and followed.
+  /// Answers with the status of `instance` as the catalog has it then. Any thread.
   void AnswerStatus(const broker::InstancePtr& instance, const Answer<ServiceStatus>& answer);
-  /// Calls `then` on the executor, when the catalog holds what the broker replied to about
-  /// `instance` so far.
-  void AfterCatalog(const broker::InstancePtr& instance,
-                    std::function<void(broker::Broker::InstanceLoad)> then);
+  /// Calls `then` on the executor, with what `instance` has to do right now. Any thread.
+  void WithLoad(const broker::InstancePtr& instance,
+                std::function<void(broker::Broker::InstanceLoad)> then);
 
   /// What Core has something of: a process, a log or files.
   struct Known {
@@ -79,6 +82,7 @@ class ServiceManager::Impl {
     bool leaving = false;  ///< Removed; its processes are ending.
     std::string problem;   ///< Why it could not even be started.
     std::vector<std::function<void()>> when_gone;
+    std::vector<Watch> watches;
   };
   struct Job {
     bool deployment = false;
