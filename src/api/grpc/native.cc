@@ -2,11 +2,29 @@
 
 #include <grpcpp/impl/service_type.h>
 
+#include "api/grpc/context.h"
+#include "api/grpc/dead_letters_service.h"
+#include "api/grpc/events_service.h"
+#include "api/grpc/executions_service.h"
+#include "api/grpc/worker_service.h"
+#ifdef MESG_WITH_SERVICES
+#include "api/grpc/admin_service.h"
+#include "api/grpc/services_service.h"
+#endif
+
 namespace mesg::api {
 
 std::vector<std::unique_ptr<grpc::Service>> MakeNativeServices(const Core& core) {
-  static_cast<void>(core);
+  const auto context = std::make_shared<Context>(core);
   std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(MakeEventsService(context));
+  services.push_back(MakeExecutionsService(context));
+  services.push_back(MakeDeadLettersService(context));
+  services.push_back(MakeWorkerService(context));
+#ifdef MESG_WITH_SERVICES
+  services.push_back(MakeServicesService(core));
+  services.push_back(MakeAdminService(core));
+#endif
   return services;
 }
 

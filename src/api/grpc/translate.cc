@@ -126,10 +126,6 @@ void ToWire(const broker::KeyValue& value, v1::KeyValue& wire) {
   wire.set_version(value.version);
 }
 
-std::string_view Name(store::Durability durability) {
-  return durability == store::Durability::kSync ? "sync" : "async";
-}
-
 void AppendPosition(const broker::Broker& broker, const std::string& instance_name,
                     std::uint64_t sequence, std::string& into) {
   if (broker.Partitions() != 1) {

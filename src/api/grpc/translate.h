@@ -38,9 +38,6 @@ void ToWire(const broker::Broker& broker, const std::string& instance_name,
             const engine::Emitted& emitted, v1::EmitResponse& wire);
 void ToWire(const broker::KeyValue& value, v1::KeyValue& wire);
 
-/// "sync" or "async".
-std::string_view Name(store::Durability durability);
-
 /// What an event is called whose caller gave it no id: the same at every reading.
 std::string MadeEventId(const HistoryEntry& event);
 

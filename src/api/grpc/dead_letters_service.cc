@@ -1,0 +1,85 @@
+#include "api/grpc/dead_letters_service.h"
+
+#include <utility>
+
+#include "api/grpc/execution_lists.h"
+#include "api/grpc/translate.h"
+#include "api/grpc/unary.h"
+#include "mesg/v1/executions.grpc.pb.h"
+
+namespace mesg::api {
+namespace {
+
+Result<std::variant<engine::Success, engine::Failure>> ReadOutcome(
+    const v1::ResolveDeadLetterRequest& request) {
+  if (request.has_success()) {
+    return std::variant<engine::Success, engine::Failure>(
+        engine::Success{request.success().output_key(), request.success().outputs()});
+  }
+  if (request.outcome_case() == v1::ResolveDeadLetterRequest::kFailure) {
+    return std::variant<engine::Success, engine::Failure>(
+        engine::Failure{request.failure(), /*permanent=*/true});
+  }
+  return Error{Code::kInvalidArgument,
+               "say what became of it: `success` or `failure`",
+               "OUTCOME_MISSING",
+               {{"outcome", "expected `success` or `failure`, got neither"}}};
+}
+
+class DeadLettersService final : public v1::DeadLetters::CallbackService {
+ public:
+  explicit DeadLettersService(ContextPtr context)
+      : context_(std::move(context)), broker_(context_->broker) {}
+
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call,
+                                 const v1::ListDeadLettersRequest* request,
+                                 v1::ListDeadLettersResponse* response) override {
+    return FinishLater(*context_, *call, [this, request, response] {
+      return ListDeadLetters(broker_, *request, *response);
+    });
+  }
+  grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
+                                  const v1::DeadLetterSelection* request,
+                                  v1::RetryDeadLettersResponse* response) override {
+    return FinishLater(*context_, *call, [this, request, response] {
+      return RetryDeadLetters(broker_, *request, *response);
+    });
+  }
+  grpc::ServerUnaryReactor* Drop(grpc::CallbackServerContext* call,
+                                 const v1::DeadLetterSelection* request,
+                                 v1::DropDeadLettersResponse* response) override {
+    return FinishLater(*context_, *call, [this, request, response] {
+      return DropDeadLetters(broker_, *request, *response);
+    });
+  }
+
+  grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* call,
+                                    const v1::ResolveDeadLetterRequest* request,
+                                    v1::Execution* response) override {
+    if (const auto open = context_->gate->Check(); !open) return Finish(*call, open.error());
+    const auto id = ExecutionId::FromText(request->id());
+    if (!id) return Finish(*call, id.error());
+    auto outcome = ReadOutcome(*request);
+    if (!outcome) return Finish(*call, outcome.error());
+    auto* reactor = call->DefaultReactor();
+    broker_.Resolve(
+        *id, *std::move(outcome),
+        ReplyTo<engine::ExecutionPtr>(*context_, reactor,
+                                      [this, response](const engine::ExecutionPtr& execution) {
+                                        ToWire(broker_, *execution, *response);
+                                      }));
+    return reactor;
+  }
+
+ private:
+  const ContextPtr context_;
+  broker::Broker& broker_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeDeadLettersService(ContextPtr context) {
+  return std::make_unique<DeadLettersService>(std::move(context));
+}
+
+}  // namespace mesg::api
