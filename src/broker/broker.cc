@@ -426,6 +426,16 @@ void Broker::ObserveInstances(std::function<void(const InstancePtr&, bool remove
 void Broker::Deploy(engine::Instance instance, Reply<void> reply) {
   const std::string name = instance.source->name;
   const std::size_t weight = instance.definition.size();
+  // Checked by the code that reads it back: what is stored can always be read.
+  Result<void> checked = CheckName(name);
+  if (checked) {
+    const auto made = DeployedInstance::Make(std::make_shared<const engine::Instance>(instance));
+    if (!made) checked = made.error();
+  }
+  if (!checked) {
+    reply(std::move(checked).error());
+    return;
+  }
   impl_->Decide<void>(impl_->SlotOfKey(name), engine::Deploy{std::move(instance)}, weight,
                       std::move(reply));
 }

@@ -82,6 +82,17 @@ Result<void> CheckEvents(const DeployedInstance& instance,
   return {};
 }
 
+Result<void> CheckName(std::string_view name) {
+  constexpr std::size_t kLongest = 255;
+  const bool plain = std::ranges::none_of(
+      name, [](char letter) { return static_cast<unsigned char>(letter) <= ' '; });
+  if (!name.empty() && name.size() <= kLongest && plain && IsUtf8(name)) return {};
+  return InvalidArgument(
+             "the name of an instance has {} bytes, expected 1 to {} of UTF-8 without spaces",
+             name.size(), kLongest)
+      .Because("INVALID_NAME");
+}
+
 Result<void> CheckText(std::string_view what, std::string_view text) {
   constexpr std::size_t kLongest = 64 << 10;
   if (text.size() <= kLongest && IsUtf8(text)) return {};

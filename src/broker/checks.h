@@ -24,6 +24,9 @@ Result<void> CheckEvents(const DeployedInstance& instance,
 
 Result<void> CheckMoves(const std::vector<engine::KeyMove>& moves, std::size_t limit);
 
+/// The name of an instance: part of keys, so without spaces and control characters.
+Result<void> CheckName(std::string_view name);
+
 /// Text that is stored for people to read: names, reasons, errors.
 Result<void> CheckText(std::string_view what, std::string_view text);
 
