@@ -8,6 +8,15 @@ namespace {
 
 constexpr Duration kTickIdle = std::chrono::seconds(1);
 constexpr Duration kTickBusy = std::chrono::milliseconds(10);
+
+/// So much goes to the disk at once, while more of the same turn is decided.
+constexpr std::size_t kWorthACommit = std::size_t{32} << 10;
+
+/// After so many effects connections send what they have, so that workers and callers go on while
+/// the rest is performed; else everything that came together would stay together for ever, and only
+/// one thread at a time would have work.
+constexpr std::size_t kEffectsAtOnce = 64;
+
 constexpr Duration kProgress = std::chrono::seconds(5);
 
 Error Stopping() {
@@ -210,6 +219,9 @@ void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, Ti
   in_flight_.reset();
   ++counted_.commits;
   engine_->Committed(commit);
+  // The disk has work again before the world is told. What is decided already waits for nothing
+  // else; only replies without changes have to wait until the effects below are performed.
+  if (engine_->HasChanges()) CommitIfPossible(now);
   const auto& history = done.decided.history;
   world_.advanced(*this, history ? history->first + history->entries.size() : listeners_.Next(),
                   engine_->Current().Numbers().oldest_sequence);
@@ -265,7 +277,9 @@ void Partition::Publish(const std::vector<engine::AnyEffect>& effects) {
 }
 
 void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
+  std::size_t performed = 0;
   for (engine::AnyEffect& effect : effects) {
+    if (++performed % kEffectsAtOnce == 0) Flush();
     if (auto* ready = std::get_if<engine::Ready>(&effect)) {
       dispatcher_.On(*ready, now);
     } else if (auto* finished = std::get_if<engine::Finished>(&effect)) {
@@ -301,6 +315,14 @@ void Partition::Turn(TimePoint now) {
     next_progress_ = now + kProgress;
   }
   CommitIfPossible(now);
+  Flush();
+}
+
+void Partition::CommitEarly(TimePoint now) {
+  if (engine_->PendingBytes() >= kWorthACommit) CommitIfPossible(now);
+}
+
+void Partition::Flush() {
   dispatcher_.Flush();
   std::sort(to_flush_.begin(), to_flush_.end());
   to_flush_.erase(std::unique(to_flush_.begin(), to_flush_.end()), to_flush_.end());

@@ -64,6 +64,8 @@ class Partition {
 
   /// Time has passed, and everything that waited was submitted: commits if it can, and sends.
   void Turn(TimePoint now);
+  /// The same for a part of what waited: commits if it can and it is worth it.
+  void CommitEarly(TimePoint now);
   void OnCommitted(std::uint64_t commit, const Result<void>& result, TimePoint now);
   std::optional<TimePoint> NextTimer() const;
   /// So much is decided and not durable that nothing more should be submitted.
@@ -100,6 +102,7 @@ class Partition {
   Result<engine::Reply> Apply(engine::Command command, TimePoint now);
   void Count(const Result<engine::Reply>& reply);
   void CommitIfPossible(TimePoint now);
+  void Flush();
   void Publish(const std::vector<engine::AnyEffect>& effects);
   void Perform(std::vector<engine::AnyEffect> effects, TimePoint now);
   void Perform(const engine::Finished& effect, TimePoint now);

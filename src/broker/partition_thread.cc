@@ -56,6 +56,7 @@ void PartitionThread::Run() {
     while (!waiting.empty() && !partition_->Full(bounds_.commit_bytes)) {
       waiting.front()(*partition_, now);
       waiting.pop_front();
+      partition_->CommitEarly(now);
     }
     partition_->Turn(now);
   }
