@@ -51,6 +51,7 @@ Result<std::string> LocalAddress(const Directories::Environment& environment) {
     address = MESG_TRY(AddressInFile(directories.config_file));
   }
   if (address.empty()) return std::string(kDefault);
+  address = address.substr(0, address.find(','));  // Core may listen at several.
   const std::string_view host = HostOf(address);
   if (host.empty() || host == "0.0.0.0" || host == "::" || host == "*") {
     return fmt::format("localhost:{}", PortOf(address));

@@ -52,6 +52,11 @@ TEST_F(EndpointTest, AWildcardAddressIsReachedOverLoopback) {
   }
 }
 
+TEST_F(EndpointTest, OfSeveralAddressesTheFirstIsTaken) {
+  Config("grpc_address: 127.0.0.1:9,[::1]:9\n");
+  EXPECT_EQ(Find(), "127.0.0.1:9");
+}
+
 TEST_F(EndpointTest, WhatIsNoAddressIsRefused) {
   EXPECT_EQ(Find("localhost"),
             "--endpoint must be HOST:PORT like localhost:50052, got \"localhost\"");

@@ -28,7 +28,8 @@ Result<Address> Address::Parse(std::string_view text) {
   const std::string_view digits = text.substr(colon + 1);
   const bool brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (brackets) host = host.substr(1, host.size() - 2);
-  if (host.empty() || brackets != (host.find(':') != std::string_view::npos)) return wrong();
+  if (host.empty() && !brackets) host = "*";
+  if (brackets != (host.find(':') != std::string_view::npos)) return wrong();
   Address address{std::string(host), 0};
   const char* end = digits.data() + digits.size();
   const auto read = std::from_chars(digits.data(), end, address.port);
@@ -81,6 +82,12 @@ std::vector<std::string> ToListen(const std::vector<Address>& addresses) {
     }
   }
   return numeric;
+}
+
+Result<std::string> ToShow(const std::vector<Address>& addresses,
+                           const std::vector<std::string>& listening) {
+  const Address first = MESG_TRY(Address::Parse(listening.front()));
+  return Address{addresses.front().host, first.port}.Text();
 }
 
 Result<std::string> ToConnect(std::string_view listening) {

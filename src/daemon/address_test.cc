@@ -14,11 +14,12 @@ TEST(AddressTest, IsReadAndWrittenTheSame) {
 }
 
 TEST(AddressTest, WhatIsNoAddressIsRefused) {
-  for (const char* text : {"", "localhost", ":50052", "localhost:", "localhost:65536", "::1:50052",
+  for (const char* text : {"", "localhost", "localhost:", "localhost:65536", "::1:50052",
                            "[localhost]:1", "localhost:1x"}) {
     EXPECT_THAT(Address::Parse(text).error().message, HasSubstr("must be HOST:PORT")) << text;
   }
   EXPECT_FALSE(Address::Parse("[]:1"));
+  EXPECT_EQ(Address::Parse(":1").value().Text(), "*:1");
   EXPECT_THAT(Address::Parse("example.org:80").error().message, HasSubstr("numeric address"));
 }
 
@@ -41,6 +42,10 @@ TEST(AddressTest, LocalhostIsBothLoopbacks) {
   EXPECT_THAT(ToListen({{"localhost", 7}, {"::1", 7}}),
               testing::ElementsAre("127.0.0.1:7", "[::1]:7"));
   EXPECT_THAT(ToListen({{"*", 7}, {"::", 8}}), testing::ElementsAre("0.0.0.0:7", "[::]:8"));
+}
+
+TEST(AddressTest, IsShownAsItWasWrittenWithThePortItGot) {
+  EXPECT_EQ(ToShow({{"localhost", 0}}, {"127.0.0.1:7", "[::1]:7"}).value(), "localhost:7");
 }
 
 TEST(AddressTest, ServicesReachAWildcardByLoopback) {

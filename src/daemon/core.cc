@@ -129,7 +129,7 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
                            .last_sequence = store->Recovered().last_sequence,
                            .bytes_cut = database->BytesCut(),
                            .open_executions = broker->Count().open_executions,
-                           .grpc_address = addresses.front()};
+                           .grpc_address = MESG_TRY(ToShow(config.grpc, addresses))};
 
   const auto services = MESG_TRY(runtime::ServiceManager::Start(
       ServiceOptions(config, installation, MESG_TRY(ToConnect(addresses.front()))), *broker,

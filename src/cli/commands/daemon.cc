@@ -54,12 +54,14 @@ void PrintStarted(const v1::StatusResponse& status, const std::string& address, 
 }
 
 /// Polls until Core is ready, its process ends, or `patience` is over.
-Result<v1::StatusResponse> AwaitReady(Client& client, pid_t pid, Duration patience,
+Result<v1::StatusResponse> AwaitReady(const std::string& address, pid_t pid, Duration patience,
                                       const std::filesystem::path& log, Context& context) {
   const auto deadline = SteadyClock::now() + patience;
   const std::stop_token stop = context.stop();
   while (true) {
-    Result<v1::StatusResponse> status = client.Status();
+    // A connection that was refused tries again only while somebody waits for it: a new one is
+    // quicker.
+    Result<v1::StatusResponse> status = Client(address).Status();
     if (status && status->ready()) return status;
     if (!IsRunning(pid)) {
       return FailedPrecondition("Core ended while it started, {} says:\n{}", log.string(),
@@ -78,8 +80,7 @@ Result<int> RunStart(const Arguments& arguments, Context& context) {
   const Duration patience = MESG_TRY(arguments.Time("--timeout", std::chrono::seconds(30)));
   const std::vector<std::string> words = CoreArguments(arguments);
   const std::string address = MESG_TRY(AddressOf(words, context));
-  Client client(address);
-  if (const auto status = client.Status()) {
+  if (const auto status = Client(address).Status()) {
     PrintStarted(*status, address, true, context);
     return 0;
   }
@@ -95,7 +96,7 @@ Result<int> RunStart(const Arguments& arguments, Context& context) {
   const pid_t pid = MESG_TRY(SpawnDetached(context.executable(), words, directories.LogFile()));
   std::ofstream(directories.PidFile()) << pid << '\n';
   const v1::StatusResponse status =
-      MESG_TRY(AwaitReady(client, pid, patience, directories.LogFile(), context));
+      MESG_TRY(AwaitReady(address, pid, patience, directories.LogFile(), context));
   PrintStarted(status, address, false, context);
   context.Tell(fmt::format("Its log is {}. Next: `mesg service init hello`.",
                            directories.LogFile().string()));
