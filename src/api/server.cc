@@ -89,7 +89,11 @@ class Server::Impl {
     if (server_ == nullptr || std::exchange(stopped_, true)) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
     core_.gate->Close();
-    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    core_.gate->WaitEmpty(grace);
+    // What is under way now answers at once or was given its grace. gRPC would also wait for idle
+    // connections, whose clients may not look at them for long.
+    constexpr Duration kLastAnswers = std::chrono::milliseconds(200);
+    server_->Shutdown(std::chrono::system_clock::now() + std::min(grace, kLastAnswers));
     server_->Wait();
   }
 

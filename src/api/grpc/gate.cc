@@ -1,6 +1,7 @@
 #include "api/grpc/gate.h"
 
 #include <utility>
+#include <vector>
 
 namespace mesg::api {
 
@@ -27,13 +28,15 @@ void Gate::Open() {
 }
 
 void Gate::Close() {
-  std::unordered_map<Id, std::function<void()>> told;
+  std::vector<std::function<void()>> told;
   {
     const std::scoped_lock lock(mutex_);
     state_ = State::kClosing;
-    told.swap(registered_);
+    for (auto& [id, on_close] : registered_) {
+      if (on_close) told.push_back(std::exchange(on_close, nullptr));
+    }
   }
-  for (const auto& [id, on_close] : told) on_close();
+  for (const auto& on_close : told) on_close();
 }
 
 Gate::Id Gate::Register(std::function<void()> on_close) {
@@ -51,11 +54,17 @@ Gate::Id Gate::Register(std::function<void()> on_close) {
 void Gate::Leave(Id id) {
   const std::scoped_lock lock(mutex_);
   registered_.erase(id);
+  if (registered_.empty()) empty_.notify_all();
 }
 
 std::size_t Gate::size() const {
   const std::scoped_lock lock(mutex_);
   return registered_.size();
+}
+
+bool Gate::WaitEmpty(Duration patience) const {
+  std::unique_lock lock(mutex_);
+  return empty_.wait_for(lock, patience, [this] { return registered_.empty(); });
 }
 
 }  // namespace mesg::api

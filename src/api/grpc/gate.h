@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace mesg::api {
@@ -31,14 +33,17 @@ class Gate {
   /// shortly after Leave.
   Id Register(std::function<void()> on_close);
   void Leave(Id id);
-  /// How many are registered.
+  /// How many are registered and have not left.
   std::size_t size() const;
+  /// Waits until nobody is; false when that takes longer.
+  bool WaitEmpty(Duration patience) const;
 
  private:
   enum class State : std::uint8_t { kStarting, kOpen, kClosing };
   std::atomic<State> state_ = State::kStarting;
   mutable std::mutex mutex_;
-  std::unordered_map<Id, std::function<void()>> registered_;
+  mutable std::condition_variable empty_;
+  std::unordered_map<Id, std::function<void()>> registered_;  // Empty functions were called.
   Id next_ = 1;
 };
 
