@@ -2,15 +2,13 @@
 
 #include <grpcpp/impl/service_type.h>
 
+#include "api/grpc/admin_service.h"
 #include "api/grpc/context.h"
 #include "api/grpc/dead_letters_service.h"
 #include "api/grpc/events_service.h"
 #include "api/grpc/executions_service.h"
-#include "api/grpc/worker_service.h"
-#ifdef MESG_WITH_SERVICES
-#include "api/grpc/admin_service.h"
 #include "api/grpc/services_service.h"
-#endif
+#include "api/grpc/worker_service.h"
 
 namespace mesg::api {
 
@@ -21,10 +19,8 @@ std::vector<std::unique_ptr<grpc::Service>> MakeNativeServices(const Core& core)
   services.push_back(MakeExecutionsService(context));
   services.push_back(MakeDeadLettersService(context));
   services.push_back(MakeWorkerService(context));
-#ifdef MESG_WITH_SERVICES
   services.push_back(MakeServicesService(core));
   services.push_back(MakeAdminService(core));
-#endif
   return services;
 }
 

@@ -1,0 +1,158 @@
+#include "api/grpc/services_service.h"
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include <grpcpp/support/server_callback.h>
+
+#include "api/grpc/deploy_call.h"
+#include "api/grpc/errors.h"
+#include "api/grpc/logs_call.h"
+#include "api/grpc/service_wire.h"
+#include "mesg/v1/services.grpc.pb.h"
+
+namespace mesg::api {
+namespace {
+
+using Call = grpc::CallbackServerContext;
+using Reactor = grpc::ServerUnaryReactor;
+
+constexpr const char* kFile = "mesg.yml";
+
+void ToDiagnostics(const Error& error, v1::ValidateServiceResponse& response) {
+  const auto add = [&](const Violation& violation) {
+    v1::Diagnostic& diagnostic = *response.add_errors();
+    diagnostic.set_file(kFile);
+    diagnostic.set_line(violation.line);
+    diagnostic.set_column(violation.column);
+    diagnostic.set_path(ToUtf8(violation.path));
+    diagnostic.set_message(ToUtf8(violation.reason));
+  };
+  for (const Violation& violation : error.violations) add(violation);
+  if (error.violations.empty()) add({"", error.message});
+}
+
+class ServicesService final : public v1::Services::CallbackService {
+ public:
+  explicit ServicesService(const Core& core) : services_(*core.services), gate_(core.gate) {}
+
+  Reactor* Validate(Call* call, const v1::ValidateServiceRequest* request,
+                    v1::ValidateServiceResponse* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      const auto definition = ServiceDefinition::Parse(request->definition(), kFile);
+      if (definition) {
+        ToWire(*definition, true, *response->mutable_definition());
+      } else {
+        ToDiagnostics(definition.error(), *response);
+      }
+      reactor->Finish(grpc::Status::OK);
+    });
+  }
+
+  grpc::ServerBidiReactor<v1::DeployRequest, v1::DeployResponse>* Deploy(Call* call) override {
+    return DeployCall::Begin(std::make_shared<DeployCall>(*call, gate_, services_, uploads_));
+  }
+
+  Reactor* List(Call* call, const v1::ListServicesRequest*,
+                v1::ListServicesResponse* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.List([=](const Result<std::vector<runtime::ServiceStatus>>& all) {
+        if (!all) return reactor->Finish(ToStatus(all.error()));
+        for (const auto& status : *all) ToWire(status, false, *response->add_services());
+        reactor->Finish(grpc::Status::OK);
+      });
+    });
+  }
+
+  Reactor* Get(Call* call, const v1::GetServiceRequest* request, v1::Service* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.Get(request->service(), AnswerWith(reactor, response));
+    });
+  }
+
+  Reactor* Start(Call* call, const v1::StartServiceRequest* request,
+                 v1::Service* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.StartService(request->service(), AnswerWith(reactor, response));
+    });
+  }
+
+  Reactor* Stop(Call* call, const v1::StopServiceRequest* request, v1::Service* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.StopService(request->service(), AnswerWith(reactor, response));
+    });
+  }
+
+  Reactor* Delete(Call* call, const v1::DeleteServiceRequest* request,
+                  v1::DeleteServiceResponse*) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.Delete(request->service(), request->keep_data(), request->force(),
+                       [reactor](const Result<void>& deleted) {
+                         reactor->Finish(deleted ? grpc::Status::OK : ToStatus(deleted.error()));
+                       });
+    });
+  }
+
+  grpc::ServerWriteReactor<v1::ServiceLogsResponse>* Logs(
+      Call*, const v1::ServiceLogsRequest* request) override {
+    return LogsCall::Begin(std::make_shared<LogsCall>(gate_, services_, *request));
+  }
+
+  Reactor* GetEnvironment(Call* call, const v1::GetEnvironmentRequest* request,
+                          v1::GetEnvironmentResponse* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      const auto environment = services_.Environment(request->service());
+      if (!environment) return reactor->Finish(ToStatus(environment.error()));
+      for (const auto& [key, value] : environment->env) (*response->mutable_env())[key] = value;
+      response->set_folder(ToUtf8(environment->folder));
+      reactor->Finish(grpc::Status::OK);
+    });
+  }
+
+  Reactor* MovePinned(Call* call, const v1::MovePinnedRequest* request,
+                      v1::MovePinnedResponse* response) override {
+    return Guarded(call, [&](Reactor* reactor) {
+      services_.MovePinned(request->service(), [=](const Result<broker::Broker::Moved>& moved) {
+        if (!moved) return reactor->Finish(ToStatus(moved.error()));
+        response->set_moved(moved->moved);
+        for (const std::string& kept : moved->kept) response->add_kept(ToUtf8(kept));
+        reactor->Finish(grpc::Status::OK);
+      });
+    });
+  }
+
+ private:
+  /// Does `work`, which finishes the call, unless Core takes no calls now.
+  Reactor* Guarded(Call* call, const std::function<void(Reactor*)>& work) const {
+    Reactor* reactor = call->DefaultReactor();
+    const auto open = gate_ ? gate_->Check() : Result<void>();
+    if (open) {
+      work(reactor);
+    } else {
+      reactor->Finish(ToStatus(open.error()));
+    }
+    return reactor;
+  }
+
+  static runtime::ServiceManager::Reply<runtime::ServiceStatus> AnswerWith(Reactor* reactor,
+                                                                           v1::Service* response) {
+    return [=](const Result<runtime::ServiceStatus>& status) {
+      if (!status) return reactor->Finish(ToStatus(status.error()));
+      ToWire(*status, true, *response);
+      reactor->Finish(grpc::Status::OK);
+    };
+  }
+
+  runtime::ServiceManager& services_;
+  const std::shared_ptr<Gate> gate_;
+  std::atomic<int> uploads_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeServicesService(const Core& core) {
+  return std::make_unique<ServicesService>(core);
+}
+
+}  // namespace mesg::api
