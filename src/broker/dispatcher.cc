@@ -217,6 +217,8 @@ void Dispatcher::Answering(const ExecutionId& execution, const std::string& deli
 }
 
 void Dispatcher::AnswerRefused(const ExecutionId& execution, const std::string& delivery_id) {
+  // Refused because another delivery was first: the worker is done with this one all the same.
+  if (world_.find(execution) == nullptr) return;
   const auto lease = leases_.find(execution);
   if (lease != leases_.end() && lease->second.delivery_id == delivery_id &&
       lease->second.answers > 0) {

@@ -59,7 +59,8 @@ class Dispatcher {
   /// The worker answers `delivery_id`: when this ends the attempt, it needs no word of it and has
   /// its credit back. An answer to a delivery that is over gives the credit back now.
   void Answering(const ExecutionId& execution, const std::string& delivery_id, TimePoint now);
-  /// The answer was refused and changed nothing: the delivery is still the worker's.
+  /// The answer was refused and changed nothing: while the execution is open, the delivery is still
+  /// the worker's.
   void AnswerRefused(const ExecutionId& execution, const std::string& delivery_id);
 
   // ---- Time ----

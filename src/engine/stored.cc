@@ -76,7 +76,11 @@ std::string EncodeInstance(const Instance& instance) {
   message.set_service_hash(instance.source->service_hash);
   message.set_instance_hash(instance.source->instance_hash);
   message.set_definition(instance.definition);
-  message.mutable_env()->insert(instance.env.begin(), instance.env.end());
+  for (const auto& [name, value] : instance.env) {
+    auto* variable = message.add_env();
+    variable->set_name(name);
+    variable->set_value(value);
+  }
   message.set_token(instance.token);
   message.set_state(static_cast<std::uint32_t>(instance.state));
   message.set_started(instance.started);
@@ -97,7 +101,8 @@ Result<Instance> DecodeInstance(std::string_view bytes) {
       Source{message.name(), message.service_hash(), message.instance_hash()});
   instance.sid = message.sid();
   instance.definition = message.definition();
-  instance.env.insert(message.env().begin(), message.env().end());
+  for (const pb::Variable& variable : message.env())
+    instance.env[variable.name()] = variable.value();
   instance.token = message.token();
   instance.state = static_cast<Instance::State>(message.state());
   instance.started = message.started();
@@ -112,7 +117,9 @@ std::string EncodeSubscription(const Subscription& subscription) {
   message.set_name(subscription.name);
   message.set_filters(subscription.filters);
   for (const auto& [partition, sequence] : subscription.acknowledged) {
-    (*message.mutable_acknowledged())[partition] = sequence;
+    auto* place = message.add_acknowledged();
+    place->set_partition(partition);
+    place->set_sequence(sequence);
   }
   message.set_created_us(ToMicros(subscription.created));
   message.set_broken(subscription.broken);
@@ -126,9 +133,8 @@ Result<Subscription> DecodeSubscription(std::string_view bytes) {
       message.name(),   message.filters(),      {}, FromMicros(message.created_us()),
       message.broken(), message.broken_reason()};
   if (subscription.name.empty()) return DataLoss("a stored subscription has no name");
-  for (const auto& [partition, sequence] : message.acknowledged()) {
-    subscription.acknowledged[static_cast<PartitionId>(partition)] = sequence;
-  }
+  for (const pb::Place& place : message.acknowledged())
+    subscription.acknowledged[static_cast<PartitionId>(place.partition())] = place.sequence();
   return subscription;
 }
 

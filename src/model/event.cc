@@ -1,7 +1,9 @@
 #include "model/event.h"
 
 #include <limits>
-#include <unordered_map>
+#include <map>
+#include <string_view>
+#include <tuple>
 
 #include "mesg/stored/v1/records.pb.h"
 #include "model/stored_scratch.h"
@@ -11,8 +13,9 @@ namespace {
 
 constexpr int kHighestField = stored::v1::HistoryBlock::kWeightFieldNumber;
 
-/// Gives each source of a block its index in the block's table. Compares pointers: everything of
-/// one instance shares one Source, and consecutive entries mostly do.
+/// Gives each source of a block its index in the block's table. Equal sources have one index,
+/// whatever their addresses: the same history is the same bytes. Consecutive entries mostly share
+/// one Source, so the table is rarely asked.
 class SourceTable {
  public:
   explicit SourceTable(stored::v1::HistoryBlock& block) : block_(block) {}
@@ -20,7 +23,8 @@ class SourceTable {
   std::uint32_t IndexOf(const Source* source) {
     if (source == last_) return last_index_;
     const auto [position, added] =
-        indexes_.try_emplace(source, static_cast<std::uint32_t>(indexes_.size()));
+        indexes_.try_emplace(Key(source->name, source->service_hash, source->instance_hash),
+                             static_cast<std::uint32_t>(indexes_.size()));
     if (added) {
       auto& to = *block_.add_sources();
       to.set_name(source->name);
@@ -34,7 +38,8 @@ class SourceTable {
 
  private:
   stored::v1::HistoryBlock& block_;
-  std::unordered_map<const Source*, std::uint32_t> indexes_;
+  using Key = std::tuple<std::string_view, std::string_view, std::string_view>;
+  std::map<Key, std::uint32_t> indexes_;
   const Source* last_ = nullptr;
   std::uint32_t last_index_ = 0;
 };
