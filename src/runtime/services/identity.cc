@@ -9,8 +9,7 @@
 namespace mesg::runtime {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
+constexpr std::string_view kDomain{"mesg-instance-1", 16};  // With the zero behind it.
 constexpr std::size_t kMaxName = 63;
 constexpr std::size_t kMaxValue = 64 * 1024;  // Linux refuses variables of more than 128 KiB.
 
@@ -37,7 +36,7 @@ std::string DidYouMean(std::string_view key, const ServiceDefinition& definition
 }  // namespace
 
 std::string InstanceHash(const InstanceIdentity& identity) {
-  std::string bytes("mesg-instance-1\0"sv);
+  std::string bytes(kDomain);
   AppendSized(bytes, identity.service_hash);
   AppendSized(bytes, identity.content_hash);
   AppendSized(bytes, identity.name);

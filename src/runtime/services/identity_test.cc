@@ -17,7 +17,7 @@ std::string Complete(const ServiceDefinition& definition, const EnvValues& given
   const auto complete = CompleteEnvironment(definition, given);
   if (!complete) return complete.error().message;
   std::string text;
-  for (const auto& [key, value] : *complete) text += key + "=" + value + " ";
+  for (const auto& [key, value] : *complete) text += fmt::format("{}={} ", key, value);
   return text;
 }
 

@@ -91,7 +91,7 @@ void ServiceManager::StartService(const std::string& service, Reply<ServiceStatu
   const Answer<ServiceStatus> answer(std::move(reply));
   const auto found = impl_->broker_.Deployed()->Find(service);
   if (!found) return answer(found.error());
-  const InstancePtr instance = *found;
+  const InstancePtr& instance = *found;
   if (instance->Record().content_hash.empty()) {
     return answer(
         FailedPrecondition(
@@ -120,7 +120,7 @@ void ServiceManager::StopService(const std::string& service, Reply<ServiceStatus
   const Answer<ServiceStatus> answer(std::move(reply));
   const auto found = impl_->broker_.Deployed()->Find(service);
   if (!found) return answer(found.error());
-  const InstancePtr instance = *found;
+  const InstancePtr& instance = *found;
   impl_->broker_.SetStarted(
       instance, false,
       [impl = impl_.get(), executor = impl_->executor_, instance, answer](const Result<void>& set) {
@@ -140,7 +140,7 @@ void ServiceManager::Delete(const std::string& service, bool keep_data, bool for
   const Answer<void> answer(std::move(reply));
   const auto found = impl_->broker_.Deployed()->Find(service);
   if (!found) return answer(found.error());
-  const InstancePtr instance = *found;
+  const InstancePtr& instance = *found;
   impl_->broker_.Undeploy(
       instance->Name(), keep_data, force,
       [impl = impl_.get(), executor = impl_->executor_, name = instance->Name(),

@@ -34,8 +34,11 @@ class ServiceManagerTest : public testing::Test {
     std::filesystem::create_directories(data_.path() / "services");
     Begin();
   }
+
+ public:
   ~ServiceManagerTest() override { End(); }
 
+ protected:
   void Begin() {
     store_ = std::make_unique<store::memory::MemoryStore>(disk_);
     broker::Settings settings;

@@ -15,7 +15,7 @@ namespace {
 
 std::string PathOf(const ServiceManager::Options& options) {
   const auto inherited = options.supervisor.inherited.find("PATH");
-  const std::string standard = options.standard_services.string();
+  std::string standard = options.standard_services.string();
   if (inherited == options.supervisor.inherited.end()) return standard;
   return standard.empty() ? inherited->second : standard + ":" + inherited->second;
 }
@@ -38,9 +38,9 @@ ServiceState StateOf(InstanceState state) {
 
 void LogChange(const InstanceStatus& status) {
   if (status.state == InstanceState::kFailed) {
-    // Its last words, on further lines, are in its own log, and might tell a secret.
-    spdlog::warn("service {} is given up: {}", status.name,
-                 status.reason.substr(0, status.reason.find('\n')));
+    // The reason has its last words, which might tell a secret.
+    spdlog::warn("service {} failed to run; `mesg service show {}` says why", status.name,
+                 status.name);
   }
 }
 
@@ -346,8 +346,8 @@ ServiceStatus ServiceManager::Impl::StatusOf(const broker::InstancePtr& instance
 
 void ServiceManager::Impl::WithLoad(const broker::InstancePtr& instance,
                                     std::function<void(broker::Broker::InstanceLoad)> then) {
-  broker_.Load(instance, [executor = executor_,
-                          then = std::move(then)](Result<broker::Broker::InstanceLoad> load) {
+  broker_.Load(instance, [executor = executor_, then = std::move(then)](
+                             const Result<broker::Broker::InstanceLoad>& load) {
     executor->Post([then, load = load.value_or(broker::Broker::InstanceLoad())] { then(load); });
   });
 }

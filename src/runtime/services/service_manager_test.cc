@@ -475,8 +475,8 @@ TEST_F(ServiceManagerTest, AProcessGetsItsEnvironmentAndNothingElseOfCore) {
   EXPECT_THAT(environment->env.at("PATH"), StartsWith(options_.standard_services.string() + ":"));
   ASSERT_TRUE(Eventually([&] { return Wrote().size() > environment->env.size(); }));
   for (const auto& [key, value] : environment->env) {
-    EXPECT_TRUE(Eventually([&] { return std::ranges::count(Wrote(), key + "=" + value) > 0; }))
-        << key;
+    const std::string line = fmt::format("{}={}", key, value);
+    EXPECT_TRUE(Eventually([&] { return std::ranges::count(Wrote(), line) > 0; })) << key;
   }
   EXPECT_THAT(Wrote(), Not(Contains(StartsWith("MESG_TEST_SECRET_OF_CORE"))));
 }
