@@ -26,8 +26,11 @@ class ServicesServiceTest : public runtime::ServiceManagerTest {
     gate_->Open();
     Serve();
   }
+
+ public:
   ~ServicesServiceTest() override { Shut(); }
 
+ protected:
   void Serve() {
     Core core;
     core.broker = broker_.get();
