@@ -132,6 +132,28 @@ TEST_F(ExecutionsTest, AnAnswerGivenTwiceGivesOneCreditBack) {
   }
 }
 
+TEST_F(ExecutionsTest, AnAnswerThatComesSecondToAnotherDeliverysGivesItsCreditBack) {
+  Connect(shop_, worker_, 1);
+  ASSERT_TRUE(Create(Ship("a")));
+  const std::string late = worker_->Take(0).id;
+  const auto other = std::make_shared<FakeWorker>();
+  Connect(shop_, other, 1);
+  Advance(minutes(1));
+  Advance(seconds(10));
+  const std::string second = other->Take(0).id;
+  // Both in one turn: the second is refused before anybody was told to stop.
+  std::promise<std::vector<Result<engine::Emitted>>> promise;
+  broker_->Answer(hash_, "w", {Sent(late), Sent(second)},
+                  [&](auto results) { promise.set_value(std::move(results)); });
+  const auto results = promise.get_future().get();
+  EXPECT_EQ(Reason(results[0]), "accepted");
+  EXPECT_EQ(Reason(results[1]), "RESULT_ALREADY_RECORDED");
+  ASSERT_TRUE(Create(Ship("b")));
+  ASSERT_TRUE(Create(Ship("c")));
+  worker_->Take(1);
+  other->Take(1);
+}
+
 TEST_F(ExecutionsTest, TooManyWorkersAreRefused) {
   settings_.limits.workers = 1;
   Restart();
