@@ -20,6 +20,13 @@ if(MESG_WITH_GRPC)
   find_package(gRPC CONFIG REQUIRED)
   pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
   find_package(Boost 1.74 REQUIRED)
+  # Core's own allocator: its requests are made on one thread and freed on another, which glibc's is
+  # slow at. A sanitizer brings its own.
+  add_library(mesg_allocator INTERFACE)
+  if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
+    target_link_libraries(mesg_allocator INTERFACE PkgConfig::jemalloc)
+  endif()
 endif()
 
 # CLI11 is header-only; its one user is src/cli.
