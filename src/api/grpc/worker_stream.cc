@@ -69,11 +69,11 @@ Result<void> WorkerStream::Greet(const v1::WorkerMessage::Hello& hello) {
   broker().ConnectWorker(
       std::move(greeting), sink_,
       [self = std::static_pointer_cast<WorkerStream>(shared_from_this()), asked = hello.credits()](
-          const Result<broker::WorkerId>& worker) { self->Connected(worker); });
+          const Result<broker::WorkerId>& worker) { self->Connected(worker, asked); });
   return {};
 }
 
-void WorkerStream::Connected(const Result<broker::WorkerId>& worker) {
+void WorkerStream::Connected(const Result<broker::WorkerId>& worker, std::uint32_t asked) {
   if (!worker) {
     End(worker.error());
     return;
@@ -88,8 +88,8 @@ void WorkerStream::Connected(const Result<broker::WorkerId>& worker) {
       welcome.set_instance_hash(instance_->GetSource()->instance_hash);
       welcome.set_service(instance_->Name());
       welcome.set_durability(std::string(Name(broker().GetSettings().durability)));
-      welcome.set_max_credits(
-          static_cast<std::uint32_t>(broker().GetSettings().limits.worker_credits));
+      welcome.set_max_credits(static_cast<std::uint32_t>(
+          std::min<std::size_t>(asked, broker().GetSettings().limits.worker_credits)));
     }
   }
   if (too_late) {

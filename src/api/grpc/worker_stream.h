@@ -34,7 +34,7 @@ class WorkerStream final : public BatchStream<v1::WorkerMessage, v1::CoreMessage
   void Ended() override;
 
   Result<void> Greet(const v1::WorkerMessage::Hello& hello);
-  void Connected(const Result<broker::WorkerId>& worker);
+  void Connected(const Result<broker::WorkerId>& worker, std::uint32_t asked);
   void TakeAnswers(v1::WorkerMessage& message);
   void Answered(const std::vector<std::string>& delivery_ids,
                 const std::vector<Result<engine::Emitted>>& results);
