@@ -1,0 +1,123 @@
+#include "api/server.h"
+
+#include <chrono>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "api/port.h"
+#include "broker/broker_fixture_test.h"
+#include "mesg/v1/events.grpc.pb.h"
+
+namespace mesg::api {
+namespace {
+
+class ServerTest : public broker::BrokerTest {
+ protected:
+  void SetUp() override {
+    Start();
+    core_.broker = broker_.get();
+  }
+  Result<std::unique_ptr<Server>> Open(std::vector<std::string> addresses = {"127.0.0.1:0"}) {
+    return Server::Start({std::move(addresses)}, core_);
+  }
+  static grpc::Status ListSubscriptions(const std::string& address) {
+    const auto stub =
+        v1::Events::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    v1::ListSubscriptionsResponse response;
+    return stub->ListSubscriptions(&context, {}, &response);
+  }
+  Core core_;
+};
+
+TEST_F(ServerTest, RefusesCallsUntilItIsReady) {
+  const auto server = Open();
+  ASSERT_TRUE(server) << server.error().message;
+  const std::string address = (*server)->addresses().front();
+  EXPECT_EQ(ListSubscriptions(address).error_code(), grpc::StatusCode::UNAVAILABLE);
+  (*server)->SetReady();
+  EXPECT_TRUE(ListSubscriptions(address).ok());
+  (*server)->Stop(Duration(0));
+  (*server)->Stop(Duration(0));
+}
+
+TEST_F(ServerTest, TakesTheSameFreePortOnEveryAddress) {
+  const auto server = Open({"127.0.0.1:0", "127.0.0.2:0"});
+  ASSERT_TRUE(server) << server.error().message;
+  (*server)->SetReady();
+  std::set<std::string> ports;
+  for (const std::string& address : (*server)->addresses()) {
+    ports.insert(address.substr(address.rfind(':')));
+    EXPECT_TRUE(ListSubscriptions(address).ok()) << address;
+  }
+  EXPECT_EQ(ports.size(), 1U);
+}
+
+TEST_F(ServerTest, ATakenAddressIsAnErrorThatNamesIt) {
+  const auto first = Open();
+  ASSERT_TRUE(first);
+  const std::string taken = (*first)->addresses().front();
+  const auto second = Open({taken});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(second.error().reason, "ADDRESS_TAKEN");
+  EXPECT_THAT(second.error().message, testing::HasSubstr(taken));
+}
+
+TEST_F(ServerTest, ManyCallsAtOnceOnOneConnection) {
+  const auto server = Open();
+  ASSERT_TRUE(server);
+  (*server)->SetReady();
+  const auto channel =
+      grpc::CreateChannel((*server)->addresses().front(), grpc::InsecureChannelCredentials());
+  const auto stub = v1::Events::NewStub(channel);
+  constexpr int kCalls = 1'000;
+  struct Call {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::ListenRequest, v1::ListenResponse>> stream;
+  };
+  std::vector<std::unique_ptr<Call>> calls;
+  v1::ListenRequest request;
+  request.mutable_open()->add_filters();
+  for (int i = 0; i < kCalls; ++i) {
+    auto& call = *calls.emplace_back(std::make_unique<Call>());
+    call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+    call.stream = stub->Listen(&call.context);
+    ASSERT_TRUE(call.stream->Write(request));
+  }
+  for (const auto& call : calls) {
+    v1::ListenResponse response;
+    ASSERT_TRUE(call->stream->Read(&response));
+    EXPECT_TRUE(response.ready());
+  }
+  EXPECT_EQ(broker_->Count().listeners, static_cast<std::uint64_t>(kCalls));
+  (*server)->Stop(std::chrono::minutes(1));
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+}
+
+TEST(PortTest, WhatIsNoAddressIsRefused) {
+  for (const char* bad : {"", "127.0.0.1", ":1", "127.0.0.1:", "127.0.0.1:99999", "host name:1"}) {
+    const auto chosen = ChoosePorts({bad});
+    ASSERT_FALSE(chosen) << bad;
+    EXPECT_EQ(chosen.error().code, Code::kInvalidArgument) << bad;
+  }
+  EXPECT_FALSE(ChoosePorts({}));
+}
+
+TEST(PortTest, AnAddressThatIsNotHereIsLeftOutWhenAnotherRemains) {
+  const auto chosen = ChoosePorts({"192.0.2.1:0", "127.0.0.1:0"});
+  ASSERT_TRUE(chosen);
+  EXPECT_EQ(chosen->size(), 1U);
+  const auto none = ChoosePorts({"192.0.2.1:0"});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().reason, "ADDRESS_UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace mesg::api
