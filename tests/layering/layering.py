@@ -49,7 +49,7 @@ ADAPTERS = [
     Adapter(("google/protobuf/",), ("src/api/", "src/cli/", "src/model/", "sdk/")),
     Adapter(("yaml-cpp/",), ("src/model/", "src/app/", "src/daemon/", "src/cli/")),
     Adapter(("simdjson",), ("src/base/", "src/model/", "src/app/", "src/runtime/",
-                          "sdk/cpp/mesg/json", "services/")),
+                          "sdk/cpp/mesg/json", "services/", "examples/")),
     Adapter(("re2/",), ("src/model/", "src/app/")),
     Adapter(("CLI/",), ("src/cli/", "services/", "examples/")),
     Adapter(("archive", "git2"), ("src/runtime/", "libexec/")),
