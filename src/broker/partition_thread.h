@@ -43,7 +43,7 @@ class PartitionThread {
   Result<void> Submit(Work&& work, std::size_t weight) {
     Item item{std::move(work), false};
     auto admitted = inbox_.Put(std::move(item), weight);
-    if (!admitted) work = std::move(item.work);
+    if (!admitted) work = std::move(item.work);  // NOLINT(bugprone-use-after-move): not taken.
     return admitted;
   }
   /// Any thread: what must not be lost and is bounded by other means. Refused only when it stops.

@@ -35,7 +35,7 @@ class Follower::Sink final : public broker::ListenerSink {
 };
 
 Follower::Follower(World world, broker::ListenerId id, std::string subscription,
-                   std::optional<broker::Filter> filter)
+                   const std::optional<broker::Filter>& filter)
     : world_(world),
       first_id_(id),
       subscription_(std::move(subscription)),

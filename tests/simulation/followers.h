@@ -20,7 +20,7 @@ namespace mesg::simulation {
 class Follower {
  public:
   Follower(World world, broker::ListenerId id, std::string subscription,
-           std::optional<broker::Filter> filter);
+           const std::optional<broker::Filter>& filter);
 
   void Act();
   void Lag(broker::ListenerId id, std::size_t partition, std::uint64_t next);

@@ -21,7 +21,7 @@ broker::Partition::World Node::WorldOf(std::size_t partition) {
     slot->oldest = oldest;
   };
   const auto from = static_cast<engine::PartitionId>(partition);
-  world.send = [this, from](engine::SendMessage message) {
+  world.send = [this, from](const engine::SendMessage& message) {
     Submit(message.to, [from, message](broker::Partition& core, TimePoint now) {
       core.Submit(engine::Receive{from, message.number, message.body}, {}, now);
     });

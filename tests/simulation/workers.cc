@@ -156,14 +156,14 @@ void Worker::Act() {
   if (!run.calm && run.random.Percent(3)) AnswerNonsense();
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
     if (jobs_[i].due > run.now && !(run.calm && jobs_[i].late)) continue;
-    Job job = jobs_[i];
+    const Job job = jobs_[i];
     jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
-    Perform(std::move(job));
+    Perform(job);
     return;
   }
 }
 
-void Worker::Perform(Job job) {
+void Worker::Perform(const Job& job) {
   Run& run = world_.run;
   if (job.late || job.returned) run.faults.Add(Fault::kWorkerAnswersLate);
   switch (job.plan) {

@@ -40,7 +40,7 @@ class Worker {
   void Take(const broker::Delivery& delivery, broker::WorkerId connection);
   void Cancelled(const std::string& delivery_id);
   Plan Choose(TimePoint* due);
-  void Perform(Job job);
+  void Perform(const Job& job);
   void Answer(const Job& job, bool success);
   void SendAnswer(const std::string& delivery_id, const engine::Answer& answer, bool success);
   void AnswerNonsense();
