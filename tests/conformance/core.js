@@ -34,6 +34,14 @@ async function freePort() {
   }
 }
 
+/** Ends with the tests, however those end. */
+function endWithUs(child) {
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.removeListener('exit', end));
+  return child;
+}
+
 class Core {
   /** Starts one on an empty home and waits until it is ready. */
   static async start() {
@@ -52,7 +60,8 @@ class Core {
   /** Starts the daemon on what the last one left. */
   async run() {
     const log = fs.openSync(path.join(this.home, 'core.log'), 'a');
-    const daemon = spawn(PROGRAM, ['core'], { env: this.environment(), stdio: ['ignore', log, log] });
+    const daemon = endWithUs(
+      spawn(PROGRAM, ['core'], { env: this.environment(), stdio: ['ignore', log, log] }));
     fs.closeSync(log);
     this.process = daemon;
     this.ended = new Promise((resolve) => daemon.once('exit', (code, signal) => resolve({ code, signal })));
@@ -113,4 +122,4 @@ class Core {
   }
 }
 
-module.exports = { Core, eventually };
+module.exports = { Core, endWithUs, eventually };

@@ -4,7 +4,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { application } = require('./clients');
-const { eventually } = require('./core');
+const { endWithUs, eventually } = require('./core');
 
 const VALUE = 'value: {type: Any, optional: true}';
 const ECHO = `  echo:
@@ -78,7 +78,7 @@ class Service {
   async launch(more = {}) {
     const before = (await this.core.status()).workers;
     const env = { PATH: process.env.PATH, ...await this.environment(), ...more };
-    const child = spawn(this.argv[0], this.argv.slice(1), { cwd: this.folder, env });
+    const child = endWithUs(spawn(this.argv[0], this.argv.slice(1), { cwd: this.folder, env }));
     child.said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { child.said += text; });
     child.ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));

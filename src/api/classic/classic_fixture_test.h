@@ -227,7 +227,7 @@ class ClassicTest : public testing::Test {
     for (const std::string& tag : tags) request.add_executiontags(tag);
     grpc::ClientContext context;
     wire::ExecuteTaskReply reply;
-    const grpc::Status status = core_->ExecuteTask(&context, request, &reply);
+    grpc::Status status = core_->ExecuteTask(&context, request, &reply);
     if (id != nullptr) *id = reply.executionid();
     return status;
   }

@@ -10,7 +10,6 @@ namespace mesg::api::classic {
 namespace {
 
 using grpc::StatusCode;
-using testing::Contains;
 using testing::HasSubstr;
 using DeployReplies = std::vector<wire::DeployServiceReply>;
 
@@ -84,7 +83,7 @@ class ClassicServicesTest : public ClassicTest {
     wire::GetServiceRequest request;
     request.set_serviceid(service);
     wire::GetServiceReply reply;
-    const grpc::Status status = Call(&wire::Core::Stub::GetService, request, reply);
+    grpc::Status status = Call(&wire::Core::Stub::GetService, request, reply);
     found = reply.service();
     return status;
   }

@@ -29,6 +29,7 @@ class OutStream : public Reactor {
  public:
   OutStream(grpc::CallbackServerContext& context, const Core& core)
       : context_(context), gate_(core.gate) {}
+  ~OutStream() override = default;
 
   /// Takes part in its own ownership; for gRPC, which is handed a bare pointer.
   Reactor* Begin(std::shared_ptr<OutStream> self) {
@@ -107,8 +108,6 @@ class OutStream : public Reactor {
   }
 
  protected:
-  ~OutStream() override = default;
-
   /// A message left; there is more room in the queue.
   virtual void Sent() {}
   /// The call is over: nothing can be sent any more.
