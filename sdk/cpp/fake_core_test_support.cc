@@ -166,12 +166,13 @@ std::string FakeCore::acknowledged(const std::string& subscription) const {
 }
 
 std::string FakeCore::Deliver(std::string task, std::string inputs, std::string execution_id,
-                              unsigned attempt) {
+                              unsigned attempt, const std::string& delivery_id) {
   std::unique_lock lock(state_->mutex);
   MESG_CHECK(state_->changed.wait_for(lock, std::chrono::seconds(20),
                                       [this] { return state_->session != nullptr; }),
              "no worker came");
-  const std::string id = fmt::format("d{}", state_->deliveries.size() + 1);
+  const std::string id =
+      delivery_id.empty() ? fmt::format("d{}", state_->deliveries.size() + 1) : delivery_id;
   v1::CoreMessage message;
   auto& delivery = *message.add_deliveries();
   delivery.set_delivery_id(id);

@@ -53,9 +53,10 @@ class FakeCore {
   std::size_t workers() const;
   std::vector<std::string> hello_tasks() const;
   bool worker_drained() const;
-  /// Gives an execution to the connected worker (waits for one); its delivery id.
+  /// Gives an execution to the connected worker (waits for one); its delivery id, a new one unless
+  /// given.
   std::string Deliver(std::string task, std::string inputs, std::string execution_id,
-                      unsigned attempt = 1);
+                      unsigned attempt = 1, const std::string& delivery_id = "");
   void CancelDelivery(const std::string& delivery_id);
   void SendDrain();
   std::vector<Answered> answers() const;

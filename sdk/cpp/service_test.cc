@@ -190,6 +190,32 @@ TEST_F(ServiceTest, RedeliveredExecutionThatStillRunsIsNotRunTwice) {
   EXPECT_THAT(deliveries, ElementsAre(second));
 }
 
+// After a kill Core gives a delivery out again under the same id; by then its answer may be on its
+// way.
+TEST_F(ServiceTest, ADeliveryThatCrossesItsAnswerIsNotRunTwice) {
+  Service service(Options());
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    released.wait();
+    return Outputs{};
+  });
+  service.Start();
+  const std::string delivery = core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Eventually([&] { return calls == 1; }));
+  core_.CutStreams();
+  ASSERT_TRUE(Eventually([&] { return core_.workers() == 2; }));
+  release.set_value();
+  ASSERT_TRUE(Answered(1));
+  core_.Deliver("task", "{}", "e1", 1, delivery);
+  core_.Deliver("task", "{}", "e2");
+  ASSERT_TRUE(Answered(2));
+  EXPECT_EQ(core_.answers()[1].execution_id, "e2");
+  EXPECT_EQ(calls, 2);
+}
+
 TEST_F(ServiceTest, RestartOfCoreIsSurvived) {
   Service service(Options());
   service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });

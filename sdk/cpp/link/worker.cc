@@ -36,6 +36,7 @@ void Worker::Answer(const std::string& ticket, v1::Answer answer) {
     const std::scoped_lock lock(mutex_);
     auto holding = LetGo(ticket);
     if (!holding) return;
+    if (holding->lost) crossing_.insert(holding->delivery);
     answer.set_delivery_id(holding->delivery);
     answers_.push_back({std::move(holding->execution), std::move(answer)});
   }
@@ -152,6 +153,8 @@ bool Worker::Closed(const Error& error) {
     unsettled_.clear();
     carried_.clear();
     for (const Made& made : answers_) carried_.insert_or_assign(made.execution, made.answer);
+    crossing_.clear();
+    for (auto& [ticket, holding] : held_) holding.lost = true;
     if (final) {
       answers_.clear();
       carried_.clear();
@@ -169,6 +172,7 @@ bool Worker::Closed(const Error& error) {
 
 bool Worker::Take(v1::Delivery& delivery) {
   const std::string& execution = delivery.execution_id();
+  if (!crossing_.empty() && crossing_.erase(delivery.delivery_id()) > 0) return false;
   if (!carried_.empty()) {
     const auto carried = carried_.find(execution);
     if (carried != carried_.end()) {
@@ -190,6 +194,7 @@ bool Worker::Take(v1::Delivery& delivery) {
     Holding& holding = held_.at(ticket);
     ticket_.erase(holding.delivery);
     holding.delivery = delivery.delivery_id();
+    holding.lost = false;
   }
   ticket_.insert_or_assign(delivery.delivery_id(), ticket);
   return fresh;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "link/connection.h"
@@ -53,6 +54,7 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   struct Holding {
     std::string execution;
     std::string delivery;  // The newest.
+    bool lost = false;     // Its connection has ended.
   };
   struct Made {
     std::string execution;
@@ -84,6 +86,9 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   std::deque<Made> answers_;                             // To be sent.
   std::unordered_map<std::string, Made> unsettled_;      // Sent, by delivery.
   std::unordered_map<std::string, v1::Answer> carried_;  // By execution: from an ended connection.
+  /// Deliveries of an ended connection that were answered on this one: a Core that was killed hands
+  /// them out once more under the same id when the answer has not reached it yet.
+  std::unordered_set<std::string> crossing_;
   std::vector<v1::Refusal> refusals_;
   bool greeted_ = false;  // Hello was sent.
   bool welcomed_ = false;
