@@ -48,11 +48,12 @@ StopRequest::StopRequest() {
   Handle(SIGINT, OnStopSignal);
   Handle(SIGALRM, OnAlarm);
   Handle(SIGPIPE, SIG_IGN);
+  Handle(SIGXFSZ, SIG_IGN);
 }
 
 StopRequest::~StopRequest() {
   alarm(0);
-  for (const int signal : {SIGTERM, SIGINT, SIGALRM, SIGPIPE}) Handle(signal, SIG_DFL);
+  for (const int signal : {SIGTERM, SIGINT, SIGALRM, SIGPIPE, SIGXFSZ}) Handle(signal, SIG_DFL);
   close(wake_fd.exchange(-1));
 }
 

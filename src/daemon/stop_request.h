@@ -11,8 +11,9 @@ namespace mesg::daemon {
 /// Why and when Core stops: a signal, a call, or an error after which it cannot go on.
 ///
 /// From construction on, TERM and INT ask for an orderly stop; a second one ends the process at
-/// once. SIGPIPE is ignored: a reader of the log that goes away is no reason to stop. One per
-/// process; the first is made before any other thread.
+/// once. SIGPIPE is ignored: a reader of the log that goes away is no reason to stop; SIGXFSZ too:
+/// a file that may not grow is an error like a full disk. One per process; the first is made before
+/// any other thread.
 class StopRequest {
  public:
   StopRequest();

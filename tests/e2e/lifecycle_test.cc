@@ -200,6 +200,25 @@ TEST_F(LifecycleTest, ATornTailIsCutAndReported) {
   EXPECT_EQ(client_.ListEvents("clock").size(), 5U);
 }
 
+TEST_F(LifecycleTest, ADiskThatTakesNoMoreStopsItAndLosesNothing) {
+  core_.options().file_bytes = 1 << 20;  // The log of the store soon reaches this.
+  Start();
+  const std::string token = DeployDefinition(kDefinition);
+  const std::string data = R"({"note":")" + std::string(50'000, 'x') + "\"}";
+  std::size_t acknowledged = 0;
+  while (acknowledged < 1'000 && Emit(token, "tick", data).ok()) ++acknowledged;
+  EXPECT_LT(acknowledged, 1'000U);
+  EXPECT_EQ(core_.AwaitExit(), 1) << core_.Log();
+  EXPECT_THAT(core_.Log(), HasSubstr("could not be written"));
+  EXPECT_THAT(core_.Log(), HasSubstr("start Core again"));
+
+  core_.options().file_bytes = 0;
+  Start();
+  const std::size_t there = client_.ListEvents("clock").size();
+  EXPECT_GE(there, acknowledged);
+  EXPECT_LE(there, acknowledged + 1) << "the one that was not acknowledged may be there";
+}
+
 TEST_F(LifecycleTest, ASecondSignalEndsItAtOnce) {
   Start();
   core_.Signal(SIGTERM);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,17 +26,19 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 }  // namespace
 
 ChildProcess::ChildProcess(std::vector<std::string> arguments, const Environment& environment,
-                           const std::filesystem::path& output,
-                           const std::filesystem::path& errors) {
+                           const std::filesystem::path& output, const std::filesystem::path& errors,
+                           std::uint64_t file_bytes) {
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(variables);
   const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const int err = open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const rlimit limit{file_bytes, file_bytes};
   pid_ = fork();
   if (pid_ == 0) {  // Only what is safe between fork and exec.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (file_bytes > 0) setrlimit(RLIMIT_FSIZE, &limit);
     dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -16,9 +17,11 @@ using Environment = std::map<std::string, std::string>;
 class ChildProcess {
  public:
   ChildProcess() = default;
-  /// Starts `arguments[0]`; nothing but `environment` is inherited.
+  /// Starts `arguments[0]`; nothing but `environment` is inherited. No file it writes can become
+  /// larger than `file_bytes`, as if the disk were full; 0: no limit.
   ChildProcess(std::vector<std::string> arguments, const Environment& environment,
-               const std::filesystem::path& output, const std::filesystem::path& errors);
+               const std::filesystem::path& output, const std::filesystem::path& errors,
+               std::uint64_t file_bytes = 0);
   /// kill -9, if it runs.
   ~ChildProcess();
   ChildProcess(ChildProcess&& other) noexcept;

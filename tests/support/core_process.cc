@@ -45,8 +45,8 @@ Environment CoreProcess::AllVariables() const {
 bool CoreProcess::Start() {
   std::vector<std::string> arguments = {MESG_EXECUTABLE, "core"};
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-  process_ =
-      ChildProcess(std::move(arguments), AllVariables(), home_ / "core.out", home_ / "core.err");
+  process_ = ChildProcess(std::move(arguments), AllVariables(), home_ / "core.out",
+                          home_ / "core.err", options_.file_bytes);
   Eventually([&] { return !process_.Running() || Log().find(" ready at ") != std::string::npos; });
   return process_.Running() && Log().find(" ready at ") != std::string::npos;
 }

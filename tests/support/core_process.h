@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ class CoreProcess {
   struct Options {
     std::vector<std::string> arguments = {};  ///< Of `mesg core`.
     Environment environment = {};
+    std::uint64_t file_bytes = 0;  ///< See ChildProcess.
   };
 
   /// Starts nothing yet. `home` is MESG_HOME.
