@@ -151,7 +151,7 @@ void ExecuteStream::AddFinished(std::uint64_t ref, const engine::ExecutionPtr& e
   finished_.push_back({ref, execution});
 }
 
-void ExecuteStream::WaitAgain(std::vector<std::pair<std::uint64_t, ExecutionId>> waits) {
+void ExecuteStream::WaitAgain(const std::vector<std::pair<std::uint64_t, ExecutionId>>& waits) {
   for (const auto& [ref, id] : waits) {
     broker().Wait(id, sink_, ref,
                   [self = std::static_pointer_cast<ExecuteStream>(shared_from_this())](
@@ -212,7 +212,7 @@ bool ExecuteStream::Fill(v1::ExecuteStreamResponse& response) {
     const std::size_t before = under_way_.fetch_sub(created.size());
     if (before >= kMostUnderWay && before - created.size() < kMostUnderWay) ReadOn();
   }
-  if (!again.empty()) WaitAgain(std::move(again));
+  if (!again.empty()) WaitAgain(again);
   if (over) EndWell();
   return !created.empty() || !finished.empty();
 }

@@ -49,7 +49,7 @@ class ExecuteStream final
   void Answered(const std::vector<std::uint64_t>& refs, bool wait,
                 std::vector<Result<engine::Created>> results);
   void AddFinished(std::uint64_t ref, const engine::ExecutionPtr& execution);
-  void WaitAgain(std::vector<std::pair<std::uint64_t, ExecutionId>> waits);
+  void WaitAgain(const std::vector<std::pair<std::uint64_t, ExecutionId>>& waits);
   bool IsOver() const;
 
   const std::shared_ptr<Sink> sink_;
