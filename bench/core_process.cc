@@ -184,6 +184,18 @@ microseconds CoreProcess::CpuTime() const {
   return microseconds((user + system) * (1'000'000 / sysconf(_SC_CLK_TCK)));
 }
 
+microseconds CoreProcess::ThreadsCpuTime() const {
+  std::chrono::nanoseconds sum{0};
+  std::error_code ignored;
+  for (const auto& thread :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid_), ignored)) {
+    std::ifstream file(thread.path() / "schedstat");
+    std::int64_t ran = 0;
+    if (file >> ran) sum += std::chrono::nanoseconds(ran);
+  }
+  return duration_cast<microseconds>(sum);
+}
+
 double CoreProcess::ResidentMiB() const {
   std::ifstream file(fmt::format("/proc/{}/status", pid_));
   for (std::string line; std::getline(file, line);) {

@@ -41,6 +41,8 @@ class CoreProcess {
   Result<std::uint64_t> Fsyncs() const;
   /// Processor time it has used, to 10 ms.
   std::chrono::microseconds CpuTime() const;
+  /// The same of the threads that live now, exactly.
+  std::chrono::microseconds ThreadsCpuTime() const;
   double ResidentMiB() const;
 
   /// Asks it to stop and waits for that.

@@ -11,6 +11,7 @@ namespace {
 
 Result<void> Measure(const Arguments& arguments, Report& report) {
   std::vector<double> ready;
+  std::vector<double> cpu;
   std::vector<double> resident;
   // The first start is not counted: it reads the program from disk, and gRPC's client wakes up
   // here.
@@ -18,10 +19,12 @@ Result<void> Measure(const Arguments& arguments, Report& report) {
     const auto core = MESG_TRY(CoreProcess::Start());
     if (i == 0) continue;
     ready.push_back(std::chrono::duration<double, std::milli>(core->time_to_ready()).count());
+    cpu.push_back(std::chrono::duration<double, std::milli>(core->ThreadsCpuTime()).count());
     resident.push_back(core->ResidentMiB());
   }
   report.Add(
       {.workload = "start", .metric = "time_to_ready", .value = Median(ready), .unit = "ms"});
+  report.Add({.workload = "start", .metric = "cpu_to_ready", .value = Median(cpu), .unit = "ms"});
   report.Add(
       {.workload = "start", .metric = "resident_idle", .value = Median(resident), .unit = "MiB"});
   return {};
