@@ -199,7 +199,7 @@ void Listening::FailSubscription(const std::string& subscription, const Error& e
 
 void Listening::Stop(ListenerId id, std::function<void()> done) {
   if (const ListenerPtr listener = TakeOut(id)) {
-    Remove(listener, std::move(done));
+    Remove(listener, done);
   } else if (done) {
     history_.Queue(std::move(done));
   }
@@ -219,7 +219,7 @@ Listening::ListenerPtr Listening::TakeOut(ListenerId id) {
   });
 }
 
-void Listening::Remove(const ListenerPtr& listener, std::function<void()> done) {
+void Listening::Remove(const ListenerPtr& listener, const std::function<void()>& done) {
   listener->stopped = true;
   auto left = std::make_shared<std::atomic<std::size_t>>(partitions_.size());
   for (PartitionPlace* place : partitions_) {

@@ -75,7 +75,7 @@ class Listening {
   ListenerPtr Find(ListenerId id) const;
   /// The listener, if it was not stopped before; who gets it ends it.
   ListenerPtr TakeOut(ListenerId id);
-  void Remove(const ListenerPtr& listener, std::function<void()> done);
+  void Remove(const ListenerPtr& listener, const std::function<void()>& done);
   void Read(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
   void QueueRead(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
   void Join(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
