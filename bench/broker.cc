@@ -220,7 +220,7 @@ class BrokerBench {
     return {};
   }
 
-  const SystemClock clock_;
+  SystemClock clock_;
   const std::string payload_ = Payload();
   std::unique_ptr<store::rocks::RocksDatabase> database_;
   std::unique_ptr<store::Store> store_;
@@ -280,7 +280,7 @@ Result<void> MeasureIn(const std::string& folder, const Arguments& arguments, Re
 Result<void> Measure(const Arguments& arguments, Report& report) {
   std::string folder = (std::filesystem::temp_directory_path() / "mesg-bench-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return Unavailable("no temporary directory");
-  const auto done = MeasureIn(folder, arguments, report);
+  auto done = MeasureIn(folder, arguments, report);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
   return done;

@@ -20,12 +20,12 @@ namespace mesg::bench {
 template <typename Request, typename Response>
 class Duplex : public grpc::ClientBidiReactor<Request, Response> {
  public:
+  ~Duplex() override = default;
   Duplex(const Duplex&) = delete;
   Duplex& operator=(const Duplex&) = delete;
 
  protected:
   Duplex() = default;
-  ~Duplex() override = default;
 
   /// What came; `mutex_` is held.
   virtual void Received(Response& response) = 0;
