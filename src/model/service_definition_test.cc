@@ -1,6 +1,5 @@
 #include "model/service_definition.h"
 
-#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -540,8 +539,7 @@ TEST(ServiceDefinitionTest, NoSectionHasAKeyTwiceAndEachHasAMeaning) {
 }
 
 TEST(ServiceDefinitionTest, TheReferenceNamesEveryKey) {
-  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-  std::ifstream file(root / "docs" / "reference" / "mesg-yml.md");
+  std::ifstream file(MESG_YML_REFERENCE);
   ASSERT_TRUE(file) << "the reference is missing";
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   for (const DefinitionField& field : DefinitionFields()) {
