@@ -29,7 +29,9 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments, const Environment
                            const std::filesystem::path& output, const std::filesystem::path& errors,
                            std::uint64_t file_bytes) {
   std::vector<std::string> variables;
-  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment) {
+    variables.push_back(std::string(name).append("=").append(value));
+  }
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(variables);
   const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
