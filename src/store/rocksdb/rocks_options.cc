@@ -5,15 +5,10 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 namespace mesg::store::rocks {
 namespace {
-
-// Two bytes of partition and one for the engine's table; the store itself knows nothing of tables,
-// any prefix would do.
-constexpr std::size_t kTablePrefixBytes = 3;
 
 rocksdb::CompressionType BestCompression() {
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -60,9 +55,6 @@ rocksdb::Options DatabaseOptions(const RocksOptions& from, rocksdb::Env* environ
   options.memtable_whole_key_filtering = true;
   options.memtable_prefix_bloom_size_ratio = 0.02;
   options.allow_concurrent_memtable_write = false;  // There is one writer.
-  // Within a table of the engine keys mostly ascend: each insert begins where the last one ended.
-  options.memtable_insert_with_hint_prefix_extractor.reset(
-      rocksdb::NewFixedPrefixTransform(kTablePrefixBytes));
   options.compression = BestCompression();
   options.level_compaction_dynamic_level_bytes = true;
 
