@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "e2e/fixture.h"
 #include "e2e/raw_worker.h"
@@ -170,6 +171,22 @@ TEST_F(OnceTest, AnUnknownOutcomeIsResolvedByTheLateResultOrByAPerson) {
   ASSERT_TRUE(Gets(*worker, 1));
   EXPECT_EQ(worker->Deliveries()[0].execution_id(), retried.retried(0).new_id());
   EXPECT_EQ(DeadLetters(), 0U);
+}
+
+TEST_F(OnceTest, AnOrderlyStopWaitsForTheAnswerOfRunningWork) {
+  const std::string id = CreateMany("bank", "pay", 1).front();
+  const auto worker = Connect(10);
+  ASSERT_TRUE(Gets(*worker, 1));
+  core_.Signal(SIGTERM);
+  ASSERT_TRUE(Eventually([&] { return worker->Drained(); })) << core_.Log();
+  const std::string delivery = worker->Deliveries()[0].delivery_id();
+  worker->Succeed(delivery, "{}");
+  const v1::Accepted accepted = worker->AwaitAccepted(delivery);
+  EXPECT_EQ(accepted.delivery_id(), delivery) << "no answer came";
+  EXPECT_FALSE(accepted.has_error()) << accepted.error().message();
+  EXPECT_EQ(core_.AwaitExit(), 0) << core_.Log();
+  Start();
+  EXPECT_EQ(Get(id).state(), v1::COMPLETED);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ void RawWorker::Read() {
   while (stream_->Read(&message)) {
     const std::scoped_lock lock(mutex_);
     if (message.has_welcome()) welcomed_ = true;
+    if (message.drain()) drained_ = true;
     for (v1::Delivery& delivery : *message.mutable_deliveries()) {
       deliveries_.push_back(std::move(delivery));
     }
@@ -38,6 +39,11 @@ void RawWorker::Read() {
 bool RawWorker::Welcomed() const {
   const std::scoped_lock lock(mutex_);
   return welcomed_;
+}
+
+bool RawWorker::Drained() const {
+  const std::scoped_lock lock(mutex_);
+  return drained_;
 }
 
 std::vector<v1::Delivery> RawWorker::Deliveries() const {

@@ -22,6 +22,8 @@ class RawWorker {
   ~RawWorker();
 
   bool Welcomed() const;
+  /// Core will hand out nothing more on this connection.
+  bool Drained() const;
   /// All that came, in order.
   std::vector<v1::Delivery> Deliveries() const;
   std::size_t DeliveryCount() const;
@@ -40,6 +42,7 @@ class RawWorker {
   std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::CoreMessage>> stream_;
   mutable std::mutex mutex_;
   bool welcomed_ = false;
+  bool drained_ = false;
   std::vector<v1::Delivery> deliveries_;
   std::map<std::string, v1::Accepted> accepted_;
   std::mutex writing_;

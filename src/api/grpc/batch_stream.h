@@ -84,6 +84,13 @@ class BatchStream : public grpc::ServerBidiReactor<Request, Response>,
     end_ = grpc::Status::OK;
     Schedule();
   }
+  /// The same with `error`.
+  void EndAfterLast(const Error& error) {
+    const std::scoped_lock lock(mutex_);
+    if (end_) return;
+    end_ = ToStatus(error);
+    Schedule();
+  }
   /// Ends the call with `error` as soon as the message under way is written.
   void End(const Error& error) {
     const std::scoped_lock lock(mutex_);

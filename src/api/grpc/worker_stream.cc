@@ -124,6 +124,28 @@ bool WorkerStream::IsOver() const {
   return half_closed_ && unanswered_ == 0 && emits_.size() == 0 && messages_.empty();
 }
 
+bool WorkerStream::HoldsNothing() const { return held_ <= 0 && unanswered_ == 0; }
+
+// Work under way may still be answered: a task whose effect must not happen twice would otherwise
+// have an unknown outcome because of an orderly stop.
+void WorkerStream::Closing() {
+  std::optional<broker::WorkerId> worker;
+  bool over = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    closing_ = true;
+    worker = worker_;
+    over = !worker || HoldsNothing();
+    Last().set_drain(true);
+  }
+  if (worker) broker().DrainWorker(*worker);
+  if (over) {
+    EndAfterLast(Stopping());
+  } else {
+    Wake();
+  }
+}
+
 void WorkerStream::Ended() {
   sink_->Detach();
   Disconnect();
@@ -147,10 +169,14 @@ void WorkerStream::Received(v1::WorkerMessage& message) {
     return;
   }
   std::optional<broker::WorkerId> worker;
+  bool over = false;
   {
     const std::scoped_lock lock(mutex_);
     worker = worker_;
+    held_ -= message.refusals_size();
+    over = closing_ && message.answers().empty() && HoldsNothing();
   }
+  if (over) EndAfterLast(Stopping());
   if (worker) {
     if (message.credits() != 0) broker().AddCredits(*worker, message.credits());
     if (message.drain()) broker().DrainWorker(*worker);
@@ -198,6 +224,7 @@ void WorkerStream::TakeAnswers(v1::WorkerMessage& message) {
 
 void WorkerStream::Answered(const std::vector<std::string>& delivery_ids,
                             const std::vector<Result<engine::Emitted>>& results) {
+  bool over = false;
   {
     const std::scoped_lock lock(mutex_);
     unanswered_ -= delivery_ids.size();
@@ -208,13 +235,16 @@ void WorkerStream::Answered(const std::vector<std::string>& delivery_ids,
         ToWire(results[i].error(), *accepted.mutable_error());
         continue;
       }
+      --held_;
       for (const std::uint64_t sequence : results[i]->sequences) {
         AppendPosition(broker(), instance_->Name(), sequence, *accepted.add_positions());
       }
       for (const std::uint64_t version : results[i]->versions) accepted.add_versions(version);
     }
+    over = closing_ && HoldsNothing();
   }
   Wake();
+  if (over) EndAfterLast(Stopping());
 }
 
 void WorkerStream::TakeEmits(v1::WorkerMessage& message) {
@@ -256,6 +286,7 @@ void WorkerStream::Deliver(const broker::Delivery& delivery) {
   const std::scoped_lock lock(mutex_);
   // A client looks at what is cancelled last: what was cancelled before this goes before it.
   if (!messages_.empty() && !messages_.back()->cancelled().empty()) last_bytes_ = kMessageBytes;
+  ++held_;
   v1::Delivery& added = *Last().add_deliveries();
   const Execution& execution = delivery.execution;
   added.set_delivery_id(delivery.id.data(), delivery.id.size());
@@ -271,6 +302,7 @@ void WorkerStream::Deliver(const broker::Delivery& delivery) {
 
 void WorkerStream::Cancelled(std::string_view delivery_id, std::string_view reason) {
   const std::scoped_lock lock(mutex_);
+  --held_;
   auto& cancelled = *Last().add_cancelled();
   cancelled.set_delivery_id(delivery_id.data(), delivery_id.size());
   cancelled.set_reason(ToUtf8(reason));

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ class WorkerStream final : public BatchStream<v1::WorkerMessage, v1::CoreMessage
   void HalfClosed() override;
   bool Fill(v1::CoreMessage& message) override;
   bool HasRoom() const override;
+  void Closing() override;
   void Ended() override;
 
   Result<void> Greet(const v1::WorkerMessage::Hello& hello);
@@ -49,6 +51,7 @@ class WorkerStream final : public BatchStream<v1::WorkerMessage, v1::CoreMessage
 
   v1::CoreMessage& Last();
   bool IsOver() const;
+  bool HoldsNothing() const;
 
   const std::shared_ptr<Sink> sink_;
   broker::InstancePtr instance_;
@@ -60,6 +63,10 @@ class WorkerStream final : public BatchStream<v1::WorkerMessage, v1::CoreMessage
   std::optional<broker::WorkerId> worker_;
   bool disconnected_ = false;
   bool half_closed_ = false;
+  bool closing_ = false;
+  /// Deliveries that were neither answered nor handed back nor cancelled. An answer to a delivery
+  /// of an earlier connection counts too, so it may be too low.
+  std::int64_t held_ = 0;
   std::size_t unanswered_ = 0;
   EmitQueue emits_;
   /// What is to be said, in messages; each keeps the order that clients read one in: accepted, then
