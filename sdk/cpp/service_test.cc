@@ -216,6 +216,25 @@ TEST_F(ServiceTest, ADeliveryThatCrossesItsAnswerIsNotRunTwice) {
   EXPECT_EQ(calls, 2);
 }
 
+TEST_F(ServiceTest, ADeliveryThatCrossesItsRepeatedAnswerIsNotRunTwice) {
+  Service service(Options());
+  std::atomic<int> calls = 0;
+  service.OnTask("task", [&](const Task&) -> Result<Outputs> {
+    ++calls;
+    return Outputs{};
+  });
+  service.Start();
+  core_.CutBeforeAccepting();
+  const std::string delivery = core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  ASSERT_TRUE(Eventually([&] { return core_.workers() >= 2; }));
+  core_.Deliver("task", "{}", "e1", 1, delivery);
+  core_.Deliver("task", "{}", "e2");
+  ASSERT_TRUE(Answered(2));
+  EXPECT_EQ(core_.answers()[1].execution_id, "e2");
+  EXPECT_EQ(calls, 2);
+}
+
 TEST_F(ServiceTest, RestartOfCoreIsSurvived) {
   Service service(Options());
   service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });

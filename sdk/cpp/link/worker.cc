@@ -154,6 +154,7 @@ bool Worker::Closed(const Error& error) {
     carried_.clear();
     for (const Made& made : answers_) carried_.insert_or_assign(made.execution, made.answer);
     crossing_.clear();
+    for (const Made& made : answers_) crossing_.insert(made.answer.delivery_id());
     for (auto& [ticket, holding] : held_) holding.lost = true;
     if (final) {
       answers_.clear();

@@ -86,8 +86,8 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   std::deque<Made> answers_;                             // To be sent.
   std::unordered_map<std::string, Made> unsettled_;      // Sent, by delivery.
   std::unordered_map<std::string, v1::Answer> carried_;  // By execution: from an ended connection.
-  /// Deliveries of an ended connection that were answered on this one: a Core that was killed hands
-  /// them out once more under the same id when the answer has not reached it yet.
+  /// Deliveries of an ended connection whose answers are sent on this one: a Core that was killed
+  /// hands them out once more under the same id when the answer has not reached it yet.
   std::unordered_set<std::string> crossing_;
   std::vector<v1::Refusal> refusals_;
   bool greeted_ = false;  // Hello was sent.
