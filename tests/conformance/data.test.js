@@ -12,6 +12,12 @@ const UNICODE = [
 ];
 const MEBIBYTE = 1024 * 1024;
 
+/** Without the difference that a failed assert.equal would work out, in gigabytes for large texts. */
+function same(actual, expected) {
+  assert.ok(actual === expected,
+    `got ${actual.length} characters, ${actual.slice(0, 100)}, expected ${expected.slice(0, 100)}`);
+}
+
 for (const version of VERSIONS) {
   describe(`data with mesg-js ${version}`, () => {
     let core;
@@ -57,17 +63,17 @@ for (const version of VERSIONS) {
 
     it('passes a megabyte on, both ways', async () => {
       const plain = 'x'.repeat(MEBIBYTE);
-      assert.ok(await echo(plain) === plain);
-      assert.ok(await emit(plain) === plain);
+      same(await echo(plain), plain);
+      same(await emit(plain), plain);
       const wide = '東京👍'.repeat(MEBIBYTE / 10);  // Ten bytes each.
-      assert.ok(await echo(wide) === wide);
-      assert.ok(await emit(wide) === wide);
+      same(await echo(wide), wide);
+      same(await emit(wide), wide);
     });
 
     it('passes many megabytes on at once', async () => {
       const values = Array.from({ length: 32 }, (_, i) => String.fromCharCode(97 + i % 26).repeat(MEBIBYTE) + i);
       const back = await Promise.all(values.map(echo));
-      assert.ok(back.every((value, i) => value === values[i]));
+      back.forEach((value, i) => same(value, values[i]));
     });
 
     it('says what is too large, and for what', async () => {
@@ -97,8 +103,11 @@ for (const version of VERSIONS) {
         api.EmitEvent({ token, eventKey: 'happened', eventData },
           (error) => (error ? reject(error) : resolve()));
       });
-      assert.equal((await heard.reach(1))[0].eventData, eventData);
-      stream.cancel();
+      const [event] = await heard.reach(1);
+      same(event.eventData, eventData);
+      // The stream stays open until Core ends. To cancel it in the very turn in which the answer to a
+      // unary call came on the same connection makes Node 20's http2 send empty frames for that call
+      // without end, which takes all memory there is.
     });
   });
 }
