@@ -7,36 +7,33 @@
 namespace webhook_to_http {
 namespace {
 
-using simdjson::ondemand::document;
-
-// Reads one object. What it returns is valid until the next call.
+// Reads one object.
 class Reader {
  public:
   explicit Reader(std::string_view json)
-      : text_(json), valid_(parser_.iterate(text_).get(document_) == simdjson::SUCCESS) {}
+      : valid_(parser_.parse(simdjson::padded_string(json)).get(object_) == simdjson::SUCCESS) {}
 
-  std::string_view Text(std::string_view key) {
+  std::string_view Text(std::string_view key) const {
     std::string_view text;
-    if (!valid_ || document_[key].get_string().get(text) != simdjson::SUCCESS) return {};
+    if (!valid_ || object_[key].get(text) != simdjson::SUCCESS) return {};
     return text;
   }
-  std::string_view TextIn(std::string_view object, std::string_view key) {
+  std::string_view TextIn(std::string_view object, std::string_view key) const {
     std::string_view text;
-    if (!valid_ || document_[object][key].get_string().get(text) != simdjson::SUCCESS) return {};
+    if (!valid_ || object_[object][key].get(text) != simdjson::SUCCESS) return {};
     return text;
   }
-  // A text, number, boolean or null as it stands; nothing for lists and objects.
-  std::string_view Raw(std::string_view key) {
-    std::string_view json;
-    if (!valid_ || document_[key].raw_json_token().get(json) != simdjson::SUCCESS) return {};
-    if (json.starts_with('{') || json.starts_with('[')) return {};
-    return json.substr(0, json.find_last_not_of(" \t\r\n") + 1);
+  // A text, number or boolean as JSON; nothing for anything else.
+  std::string Raw(std::string_view key) const {
+    simdjson::dom::element value;
+    if (!valid_ || object_[key].get(value) != simdjson::SUCCESS) return {};
+    if (value.is_object() || value.is_array()) return {};
+    return simdjson::minify(value);
   }
 
  private:
-  simdjson::padded_string text_;
-  simdjson::ondemand::parser parser_;
-  document document_;
+  simdjson::dom::parser parser_;
+  simdjson::dom::object object_;
   bool valid_;
 };
 

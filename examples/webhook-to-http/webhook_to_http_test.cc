@@ -77,10 +77,11 @@ TEST(ApplicationTest, EachRequestBecomesOneExecution) {
       });
   const pid_t pid = Spawn(core, true);
   ASSERT_TRUE(mesg::sdk::Eventually([&] { return core.listeners() == 2; }));
+  const std::string before = core.acknowledged("webhook-to-http/orders");
   core.CutBeforeCreated();
   core.Append("orders", "request", kEvent);
   EXPECT_TRUE(
-      mesg::sdk::Eventually([&] { return !core.acknowledged("webhook-to-http/orders").empty(); }));
+      mesg::sdk::Eventually([&] { return core.acknowledged("webhook-to-http/orders") != before; }));
   EXPECT_EQ(core.executions(), 1U);
   kill(pid, SIGTERM);
   EXPECT_EQ(WTERMSIG(WaitFor(pid)), SIGTERM);

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 
@@ -13,7 +15,7 @@ namespace {
 
 /// What bash offers behind these words.
 std::string Offered(const std::string& words) {
-  const std::string file = testing::TempDir() + "completion_test.bash";
+  const std::string file = testing::TempDir() + "completion_" + std::to_string(getpid()) + ".bash";
   std::ofstream(file)
       << *CompletionScript("bash") << "\nmesg() { echo webhook http; }\nCOMP_WORDS=(mesg " << words
       << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_mesg\necho \"${COMPREPLY[@]}\"\n";
@@ -22,6 +24,7 @@ std::string Offered(const std::string& words) {
   std::string out;
   while (fgets(buffer.data(), buffer.size(), pipe) != nullptr) out += buffer.data();
   EXPECT_EQ(pclose(pipe), 0);
+  std::filesystem::remove(file);
   return out;
 }
 

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,8 +29,10 @@ int BecomeDetached(int log, int report, const char* executable, char* const* arg
 }
 
 std::string FileContent(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  const std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();  // Unlike an iterator, does not throw when the file cannot be read.
+  return text.str();
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "cli/terminal_test_support.h"
 
@@ -96,7 +97,7 @@ TEST(InputsTest, APipeIsNotAsked) {
 TEST(InputsTest, ADocumentComesFromAFileOrTheInput) {
   TestTerminal test("{\"a\": 1}");
   EXPECT_EQ(*ReadFileOrInput("-", test.terminal), "{\"a\": 1}");
-  const std::string file = testing::TempDir() + "inputs_test.json";
+  const std::string file = testing::TempDir() + "inputs_" + std::to_string(getpid()) + ".json";
   std::ofstream(file) << "{}";
   EXPECT_EQ(*ReadFileOrInput(file, test.terminal), "{}");
   EXPECT_EQ(ReadFileOrInput(file + ".none", test.terminal).error().code, Code::kNotFound);

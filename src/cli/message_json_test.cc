@@ -42,7 +42,8 @@ TEST(MessageJsonTest, EnumsListsAndMapsAreReadable) {
 TEST(MessageJsonTest, ALogLineIsTextEvenWhenItReadsAsJson) {
   v1::ServiceLogsResponse::Line line;
   line.set_text("12\xff");
-  EXPECT_EQ(MessageToJson(line), "{\"time_us\":0,\"error\":false,\"text\":\"12\uFFFD\"}");
+  EXPECT_EQ(MessageToJson(line),
+            "{\"time_us\":0,\"error\":false,\"text\":\"12\uFFFD\",\"core\":false}");
 }
 
 TEST(MessageJsonTest, OnlyTheChosenOneOfAChoiceIsThere) {

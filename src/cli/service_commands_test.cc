@@ -144,8 +144,8 @@ TEST_F(ServiceCommandsTest, LogsArePrintedUntilTheyEnd) {
   EXPECT_EQ(out_, "one\ntwo\n");
   EXPECT_EQ(Mesg({"service", "logs", "shop", "--json"}), 0);
   EXPECT_EQ(out_,
-            "{\"time_us\":0,\"error\":false,\"text\":\"one\"}\n{\"time_us\":0,\"error\":true,"
-            "\"text\":\"two\"}\n");
+            "{\"time_us\":0,\"error\":false,\"text\":\"one\",\"core\":false}\n"
+            "{\"time_us\":0,\"error\":true,\"text\":\"two\",\"core\":false}\n");
 }
 
 TEST_F(ServiceCommandsTest, LogsFollowUntilTheStop) {

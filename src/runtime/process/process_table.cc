@@ -2,8 +2,8 @@
 
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <memory>
+#include <sstream>
 
 #include <dirent.h>
 #include <signal.h>
@@ -16,9 +16,13 @@
 namespace mesg::runtime {
 namespace {
 
+/// What could be read: a process may end while its file is open, which an iterator over the
+/// stream's buffer would report by throwing.
 std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 template <typename Number>

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -83,8 +82,10 @@ Result<void> WriteFile(const std::string& path, std::string_view text, bool sync
 }
 
 std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();  // Unlike an iterator, does not throw when the disk fails.
+  return text.str();
 }
 
 Result<int> Lock(const std::string& directory) {
