@@ -33,7 +33,7 @@ Result<HostPort> Parse(const std::string& address) {
   return InvalidArgument("\"{}\" is not an address to listen on, expected HOST:PORT", address);
 }
 
-/// Binds and lets go: the port, or the error number.
+/// Binds and lets go: the port, or the error number. Where somebody listens this fails.
 struct Bound {
   std::uint16_t port = 0;
   int error = 0;
@@ -61,7 +61,9 @@ Bound TryBind(const HostPort& address) {
   if (found->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   sockaddr_storage taken{};
   socklen_t size = sizeof(taken);
-  if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 1) != 0 ||
+  // It must not listen: a process that is being forked at this moment would keep it listening until
+  // its exec, and the server could not have the port.
+  if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
       getsockname(fd, reinterpret_cast<sockaddr*>(&taken), &size) != 0) {
     bound.error = errno;
   } else if (taken.ss_family == AF_INET6) {
