@@ -15,7 +15,6 @@ namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
-using testing::Not;
 
 class ConfigTest : public testing::Test {
  protected:
@@ -24,7 +23,7 @@ class ConfigTest : public testing::Test {
     home_ = mkdtemp(folder.data());
     variables_["MESG_HOME"] = home_;
   }
-  ~ConfigTest() override { std::filesystem::remove_all(home_); }
+  void TearDown() override { std::filesystem::remove_all(home_); }
 
   void File(const std::string& text) { std::ofstream(home_ + "/config.yml") << text; }
   std::string FileName() const { return home_ + "/config.yml"; }

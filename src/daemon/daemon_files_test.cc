@@ -24,7 +24,7 @@ class DaemonFilesTest : public testing::Test {
     std::string folder = testing::TempDir() + "mesg-files-XXXXXX";
     folder_ = mkdtemp(folder.data());
   }
-  ~DaemonFilesTest() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
   std::filesystem::path folder_;
 };
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -93,7 +94,7 @@ class ListeningTest : public CoreTest {
         v1::EventToEmit* event = request.add_events();
         event->set_key("counted");
         event->set_id("n" + n);
-        event->set_data("{\"n\":" + n + ",\"note\":\"" + note + "\"}");
+        event->set_data(fmt::format(R"({{"n":{},"note":"{}"}})", n, note));
         ids.push_back(event->id());
       }
       Call call(token_);
