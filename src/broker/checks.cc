@@ -32,7 +32,7 @@ std::size_t WeightOf(const std::vector<engine::NewEvent>& events,
   constexpr std::size_t kFixed = 128;
   std::size_t weight = 0;
   for (const engine::NewEvent& event : events)
-    weight += kFixed + event.data.size() + event.id.size();
+    weight += kFixed + event.data.size() + 3 * event.id.size() + event.traceparent.size();
   for (const engine::KeyMove& move : moves)
     weight += kFixed + move.key.size() + (move.value ? move.value->size() : 0);
   return weight;
@@ -69,8 +69,8 @@ Result<void> CheckEvents(const DeployedInstance& instance,
     const engine::NewEvent& event = events[i];
     Result<void> checked = CheckSize("the event's data", event.data.size(), limit);
     if (checked) checked = instance.CheckEvent(event.key, event.data);
-    if (checked &&
-        (event.id.size() > kLongestId || !IsUtf8(event.id) || !IsUtf8(event.traceparent))) {
+    if (checked && (event.id.size() > kLongestId || event.traceparent.size() > kLongestId ||
+                    !IsUtf8(event.id) || !IsUtf8(event.traceparent))) {
       checked = InvalidArgument("the event's id or trace context is not UTF-8 of at most {} bytes",
                                 kLongestId);
     }

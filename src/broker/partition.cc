@@ -34,10 +34,7 @@ Partition::Partition(std::unique_ptr<engine::Engine> engine, store::Store& store
       dispatcher_(ids,
                   Dispatcher::World{
                       [this](const ExecutionId& id) { return engine_->Current().FindOpen(id); },
-                      [this](engine::Command command) {
-                        static_cast<void>(Apply(std::move(command), last_time_));
-                      },
-                      world_.random},
+                      [this](engine::Command command) { Owe(std::move(command)); }, world_.random},
                   first_delivery_number),
       listeners_(engine_->GetSettings().partition, engine_->Current().Numbers().next_sequence,
                  world_.lagging) {}
@@ -57,11 +54,26 @@ void Partition::Recover(TimePoint now) {
   Publish(effects);
   Perform(std::move(effects), now);
   for (const auto& [id, attempt] : interrupted) {
-    static_cast<void>(Apply(engine::EndAttempt{id, attempt, AttemptOutcome::kUnknown,
-                                               "Core stopped while a worker had it", "", 0},
-                            now));
+    Owe(engine::EndAttempt{id, attempt, AttemptOutcome::kUnknown,
+                           "Core stopped while a worker had it", "", 0});
   }
   Turn(now);
+}
+
+void Partition::Owe(engine::Command command) {
+  owed_.push_back(std::move(command));
+  PayOwed();
+}
+
+// However much follows from one thing, such as a worker that is gone with all it held: no commit
+// may grow beyond what the store takes. The rest is decided when this commit is on its way.
+void Partition::PayOwed() {
+  const std::size_t enough = store_.MaxBatchBytes() / 4;
+  while (!owed_.empty() && !failed_ && engine_->PendingBytes() < enough) {
+    engine::Command command = std::move(owed_.front());
+    owed_.pop_front();
+    static_cast<void>(Apply(std::move(command), last_time_));
+  }
 }
 
 Result<engine::Reply> Partition::Apply(engine::Command command, TimePoint now) {
@@ -304,11 +316,14 @@ void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
 void Partition::Turn(TimePoint now) {
   last_time_ = now;
   if (failed_) return;
+  PayOwed();
   dispatcher_.Advance(now);
   if (next_tick_ && *next_tick_ <= now) {
     const std::size_t before = engine_->PendingBytes();
     static_cast<void>(Apply(engine::Tick{}, now));
-    next_tick_ = now + (engine_->PendingBytes() != before ? kTickBusy : kTickIdle);
+    // While a commit is under way the last tick's may not be durable yet, and this one did nothing.
+    const bool busy = in_flight_ || engine_->PendingBytes() != before;
+    next_tick_ = now + (busy ? kTickBusy : kTickIdle);
   }
   if (next_progress_ <= now) {
     listeners_.PushProgress();

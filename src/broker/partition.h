@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,7 +73,9 @@ class Partition {
   bool Full(std::size_t commit_bytes) const {
     return !failed_ && engine_->PendingBytes() >= commit_bytes;
   }
-  bool Idle() const { return !in_flight_ && replies_.empty() && !engine_->HasChanges(); }
+  bool Idle() const {
+    return !in_flight_ && replies_.empty() && owed_.empty() && !engine_->HasChanges();
+  }
   bool Failed() const { return failed_; }
   /// 0..1.
   double Random() const { return world_.random(); }
@@ -101,6 +104,9 @@ class Partition {
 
   Result<engine::Reply> Apply(engine::Command command, TimePoint now);
   void Count(const Result<engine::Reply>& reply);
+  /// Decides `command` now or, when this commit is large enough, for the next one.
+  void Owe(engine::Command command);
+  void PayOwed();
   void CommitIfPossible(TimePoint now);
   void Flush();
   void Publish(const std::vector<engine::AnyEffect>& effects);
@@ -114,6 +120,7 @@ class Partition {
   const std::unique_ptr<engine::Engine> engine_;
   store::Store& store_;
   const World world_;
+  std::deque<engine::Command> owed_;  // Before the dispatcher, which adds to it.
   Dispatcher dispatcher_;
   Listeners listeners_;
   std::optional<InFlight> in_flight_;

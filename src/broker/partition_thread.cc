@@ -25,10 +25,36 @@ void PartitionThread::Start(std::unique_ptr<Partition> partition) {
   thread_ = std::thread([this] { Run(); });
 }
 
+Result<void> PartitionThread::Submit(Work&& work, std::size_t weight) {
+  const std::size_t requests = requests_.fetch_add(1);
+  const std::size_t bytes = bytes_.fetch_add(weight);
+  Result<void> admitted = Result<void>();
+  if (requests >= bounds_.requests || (requests > 0 && bytes + weight > bounds_.bytes)) {
+    admitted = ResourceExhausted(
+        "Core's inbox is full ({} requests, {} bytes wait), retry after a pause", requests, bytes);
+  } else {
+    Item item{.work = std::move(work), .request = true, .weight = weight};
+    admitted = inbox_.Put(std::move(item), weight);
+    if (!admitted) work = std::move(item.work);  // NOLINT(bugprone-use-after-move): not taken.
+  }
+  if (!admitted) {
+    --requests_;
+    bytes_ -= weight;
+  }
+  return admitted;
+}
+
+void PartitionThread::Do(Item& item, TimePoint now) {
+  item.work(*partition_, now);
+  if (!item.request) return;
+  --requests_;
+  bytes_ -= item.weight;
+}
+
 void PartitionThread::Run() {
   partition_->Recover(clock_.Now());
   std::vector<Item> taken;
-  std::deque<Work> waiting;
+  std::deque<Item> waiting;
   // Sealed first, then read: once it is seen here, no request can come any more.
   while (!(sealed_ && waiting.empty() && inbox_.size() == 0 &&
            (partition_->Idle() || partition_->Failed()))) {
@@ -50,11 +76,11 @@ void PartitionThread::Run() {
       if (item.first) {
         item.work(*partition_, now);
       } else {
-        waiting.push_back(std::move(item.work));
+        waiting.push_back(std::move(item));
       }
     }
     while (!waiting.empty() && !partition_->Full(bounds_.commit_bytes)) {
-      waiting.front()(*partition_, now);
+      Do(waiting.front(), now);
       waiting.pop_front();
       partition_->CommitEarly(now);
     }

@@ -40,28 +40,31 @@ class PartitionThread {
 
   /// Any thread. ResourceExhausted when too much waits, Unavailable when it stops; the work is then
   /// untouched.
-  Result<void> Submit(Work&& work, std::size_t weight) {
-    Item item{std::move(work), false};
-    auto admitted = inbox_.Put(std::move(item), weight);
-    if (!admitted) work = std::move(item.work);  // NOLINT(bugprone-use-after-move): not taken.
-    return admitted;
-  }
+  Result<void> Submit(Work&& work, std::size_t weight);
   /// Any thread: what must not be lost and is bounded by other means. Refused only when it stops.
-  void SubmitAlways(Work work) { inbox_.PutAlways({std::move(work), false}); }
+  void SubmitAlways(Work work) { inbox_.PutAlways({.work = std::move(work)}); }
   /// Any thread: a commit is over. Goes before everything that waits, which may wait for it.
-  void SubmitFirst(Work work) { inbox_.PutAlways({std::move(work), true}); }
-  std::size_t Waiting() const { return inbox_.size(); }
+  void SubmitFirst(Work work) { inbox_.PutAlways({.work = std::move(work), .first = true}); }
+  /// Requests that were submitted and have not run.
+  std::size_t Waiting() const { return requests_; }
 
  private:
   struct Item {
     Work work;
     bool first = false;
+    bool request = false;  ///< Counted until it has run.
+    std::size_t weight = 0;
   };
   void Run();
+  void Do(Item& item, TimePoint now);
 
   const Clock& clock_;
   const Bounds bounds_;
   Inbox<Item> inbox_;
+  /// The inbox is emptied also while a full partition lets requests wait: they are counted until
+  /// they have run.
+  std::atomic<std::size_t> requests_ = 0;
+  std::atomic<std::size_t> bytes_ = 0;
   std::unique_ptr<Partition> partition_;
   std::atomic<bool> sealed_ = false;
   std::thread thread_;  // Last: uses everything above.

@@ -183,8 +183,11 @@ Result<Emitted> Engine::AnswerOne(Answer&& answer, TimePoint now) {
           "a failure was answered together with events or key changes, which only a success can "
           "commit");
     }
-    if (execution->state == ExecutionState::kOutcomeUnknown) {
-      // The worker itself says that it did not happen: that is known now.
+    const bool was_unknown = std::ranges::any_of(execution->attempts, [&](const Attempt& ended) {
+      return ended.number == answer.attempt && ended.outcome == AttemptOutcome::kUnknown;
+    });
+    if (execution->state == ExecutionState::kOutcomeUnknown && was_unknown) {
+      // The worker of the very attempt in doubt says that it did not happen: that is known now.
       Outcome outcome{"", "", failure->error, now};
       Finish(*execution, ExecutionState::kFailed, std::move(outcome), std::nullopt,
              /*dead_letter=*/!failure->permanent);

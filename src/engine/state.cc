@@ -12,7 +12,9 @@ namespace {
 // What an open execution costs in memory, for the limit: its payloads and a little for the rest.
 std::uint64_t Weight(const Execution& execution) {
   constexpr std::uint64_t kFixed = 512;
-  return kFixed + execution.inputs.size() + execution.task.size();
+  std::uint64_t tags = 0;
+  for (const std::string& tag : execution.tags) tags += tag.size();
+  return kFixed + execution.inputs.size() + execution.task.size() + tags;
 }
 
 }  // namespace
@@ -126,7 +128,8 @@ void State::FoldOne(EventsEmitted&& record) {
   for (HistoryEntry& entry : record.entries) {
     MESG_CHECK(entry.sequence == numbers_.next_sequence, "a gap in the history");
     ++numbers_.next_sequence;
-    block_bytes_ += entry.data.size() + entry.key.size() + entry.id.size();
+    block_bytes_ +=
+        entry.data.size() + entry.key.size() + entry.id.size() + entry.traceparent.size();
     block_.entries.push_back(std::move(entry));
   }
 }
@@ -143,6 +146,7 @@ void State::FoldOne(KeyMoved&& record) {
 
 void State::FoldOne(IdRemembered&& record) {
   expiries_[record.expires].push_back(record.storage_key);
+  block_bytes_ += record.storage_key.size();
   PutOverlaid(std::move(record.storage_key),
               EncodeRemembered({record.sequence, record.execution, std::move(record.fingerprint),
                                 record.expires}));
