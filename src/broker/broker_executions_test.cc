@@ -510,6 +510,23 @@ TEST_F(ExecutionsTest, WhatIsTooMuchForOneCommitIsRefusedOrTakesSeveral) {
   EXPECT_EQ(fatal_.size(), 0U);
 }
 
+TEST_F(ExecutionsTest, WhatFollowsFromOneCauseTakesSeveralCommitsWhenItIsMuch) {
+  settings_.limits.commit_bytes = 100'000;
+  Restart();
+  stores_[0]->SetMaxBatchBytes(300'000);
+  shop_ = broker_->Deployed()->Find("shop").value();
+  const WorkerId first = Connect(shop_, worker_, 20);
+  std::vector<ExecutionRequest> requests(20, Ship(std::string(50'000, 'x')));
+  for (const auto& created : CreateAll(requests)) ASSERT_TRUE(created);
+  worker_->Take(19);
+  const auto other = std::make_shared<FakeWorker>();
+  Connect(shop_, other, 20);
+  // 20 attempts end at once, which is a megabyte to write.
+  broker_->DisconnectWorker(first);
+  EXPECT_EQ(other->Take(19).attempt, 2U);
+  EXPECT_EQ(fatal_.size(), 0U);
+}
+
 TEST_F(ExecutionsTest, AFailedCommitStopsEverythingAndAnswersEverybody) {
   stores_[0]->FailNextCommit(DataLoss("fsync failed"));
   const auto created = Create(Ship());

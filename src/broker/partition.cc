@@ -241,6 +241,8 @@ void Partition::OnCommitted(std::uint64_t commit, const Result<void>& result, Ti
   if (history) listeners_.Append(history, done.decided.results);
   for (const auto& reply : done.replies) reply({});
   Perform(std::move(done.decided.effects), now);
+  // The counters of what was just performed.
+  world_.advanced(*this, listeners_.Next(), engine_->Current().Numbers().oldest_sequence);
 }
 
 void Partition::Fail(const Error& error) {

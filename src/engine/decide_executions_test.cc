@@ -214,6 +214,17 @@ TEST_F(DecideExecutionsTest, TheLateAnswerOfAnUnknownOneSettlesIt) {
   EXPECT_EQ(CountOf(keys::Table::kDeadLetter), 1U);
 }
 
+TEST_F(DecideExecutionsTest, TheFailureOfAnEarlierAttemptLeavesAnUnknownOneInDoubt) {
+  const ExecutionId id = Dispatched();
+  EXPECT_EQ(Fail(id), "ok");
+  EXPECT_EQ(Said(Apply(engine::Dispatch{id, 2})), "ok");
+  Lose(id, 2);
+  const std::string unknown = State(id);
+  EXPECT_EQ(unknown.substr(0, 15), "outcome unknown");
+  EXPECT_EQ(Fail(id), "ok") << "only noted: attempt 2 may have happened all the same";
+  EXPECT_EQ(State(id), unknown);
+}
+
 TEST_F(DecideExecutionsTest, APersonResolvesWhatIsUnknownAndNothingElse) {
   const ExecutionId done = Dispatched();
   const ExecutionId failed = Dispatched();
