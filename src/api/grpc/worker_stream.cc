@@ -219,7 +219,7 @@ void WorkerStream::TakeAnswers(v1::WorkerMessage& message) {
   broker().Answer(
       instance_->GetSource()->instance_hash, name_, std::move(answers),
       [self = std::static_pointer_cast<WorkerStream>(shared_from_this()), ids = std::move(ids)](
-          std::vector<Result<engine::Emitted>> results) { self->Answered(ids, results); });
+          const std::vector<Result<engine::Emitted>>& results) { self->Answered(ids, results); });
 }
 
 void WorkerStream::Answered(const std::vector<std::string>& delivery_ids,
