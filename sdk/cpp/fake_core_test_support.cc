@@ -20,7 +20,7 @@ bool Eventually(const std::function<bool()>& condition) {
 
 class FakeCore::Server {
  public:
-  explicit Server(std::shared_ptr<State> state)
+  explicit Server(const std::shared_ptr<State>& state)
       : worker_(MakeWorkerService(state)),
         events_(MakeEventService(state)),
         executions_(MakeExecutionService(state)) {}
@@ -171,7 +171,7 @@ std::string FakeCore::Deliver(std::string task, std::string inputs, std::string 
   MESG_CHECK(state_->changed.wait_for(lock, std::chrono::seconds(20),
                                       [this] { return state_->session != nullptr; }),
              "no worker came");
-  const std::string id =
+  std::string id =
       delivery_id.empty() ? fmt::format("d{}", state_->deliveries.size() + 1) : delivery_id;
   v1::CoreMessage message;
   auto& delivery = *message.add_deliveries();
