@@ -9,7 +9,7 @@ using ::mesg::v1::ListenRequest;
 using ::mesg::v1::ListenResponse;
 
 constexpr std::chrono::milliseconds kFirstPause{200};
-constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr std::chrono::milliseconds kLongestPause{1000};
 
 }  // namespace
 
