@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -89,7 +90,7 @@ class MemoryStore final : public Store {
   MemoryDisk::Partition& disk_;
   const Completion completion_;
   Recovery recovered_;
-  std::size_t max_batch_bytes_;
+  std::atomic<std::size_t> max_batch_bytes_;  ///< Changed by tests while a partition reads it.
   std::deque<PendingCommit> pending_;
   std::deque<PendingCommit> uncertain_;  ///< Being written when the disk failed.
   std::optional<Error> fail_next_;
