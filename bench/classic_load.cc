@@ -16,9 +16,9 @@ namespace {
 template <typename Request, typename Response>
 void Call(const std::shared_ptr<grpc::Channel>& channel, const char* method,
           grpc::ClientContext& context, const Request& request, Response& response,
-          std::function<void(grpc::Status)> done) {
+          const std::function<void(grpc::Status)>& done) {
   grpc::TemplatedGenericStub<Request, Response> stub(channel);
-  stub.UnaryCall(&context, method, {}, &request, &response, std::move(done));
+  stub.UnaryCall(&context, method, {}, &request, &response, done);
 }
 
 // A stream of Core's messages that follows one request. Core sends headers once it listens.

@@ -59,8 +59,8 @@ class Duplex : public grpc::ClientBidiReactor<Request, Response> {
     std::unique_lock lock(mutex_);
     return WaitFor(lock, [this] { return headers_; });
   }
-  void Fail(Error error) {
-    if (!error_) error_ = std::move(error);
+  void Fail(const Error& error) {
+    if (!error_) error_ = error;
   }
   void Notify() { changed_.notify_all(); }
   /// Ends the stream and waits for its end.

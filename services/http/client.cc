@@ -145,7 +145,8 @@ void SetUp(Transfer& transfer, const std::string& ca_file) {
   }
   for (const auto& [name, text] : request.headers) {
     // A header without a text is written with a semicolon.
-    const std::string line = text.empty() ? name + ";" : name + ": " + text;
+    std::string line = name;
+    line.append(text.empty() ? ";" : ": ").append(text);
     transfer.headers = curl_slist_append(transfer.headers, line.c_str());
   }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);

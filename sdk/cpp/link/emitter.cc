@@ -71,7 +71,8 @@ void Emitter::Abort() {
   for (const auto& call : calls) call();
 }
 
-Result<void> Emitter::Emit(std::vector<Event> events, std::vector<KeyChange> changes, Done done) {
+Result<void> Emitter::Emit(const std::vector<Event>& events, const std::vector<KeyChange>& changes,
+                           Done done) {
   Pending pending;
   pending.done = std::move(done);
   pending.deadline = std::chrono::steady_clock::now() + limits_.timeout;

@@ -35,7 +35,8 @@ class Emitter final : private StreamHandler<v1::EmitRequest, v1::EmitResponse> {
   ~Emitter() override;
 
   /// As Service::EmitAsync.
-  Result<void> Emit(std::vector<Event> events, std::vector<KeyChange> changes, Done done);
+  Result<void> Emit(const std::vector<Event>& events, const std::vector<KeyChange>& changes,
+                    Done done);
   /// Waits until everything is acknowledged; false when that takes longer.
   bool Flush(std::chrono::steady_clock::time_point until);
   /// Fails what is pending, and every later emit, with Cancelled.

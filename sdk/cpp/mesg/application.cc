@@ -118,14 +118,15 @@ Result<ExecutionResult> AskAndWait(internal::Executor& executor, v1::CreateExecu
 }  // namespace
 
 Result<ExecutionResult> Application::Execute(std::string service, std::string task,
-                                             std::string inputs_json, ExecuteOptions options) {
+                                             std::string inputs_json,
+                                             const ExecuteOptions& options) {
   return AskAndWait(core_->executor(),
                     ToWire(std::move(service), std::move(task), std::move(inputs_json), options),
                     true, options.wait);
 }
 
 Result<void> Application::ExecuteAsync(std::string service, std::string task,
-                                       std::string inputs_json, ExecuteOptions options,
+                                       std::string inputs_json, const ExecuteOptions& options,
                                        ExecuteCallback done) {
   MESG_TRY(core_->executor().Ask(
       ToWire(std::move(service), std::move(task), std::move(inputs_json), options), true,
@@ -136,18 +137,18 @@ Result<void> Application::ExecuteAsync(std::string service, std::string task,
 std::future<Result<ExecutionResult>> Application::ExecuteFuture(std::string service,
                                                                 std::string task,
                                                                 std::string inputs_json,
-                                                                ExecuteOptions options) {
+                                                                const ExecuteOptions& options) {
   const auto answer = std::make_shared<Answer>();
   auto future = answer->get_future();
   const auto asked = ExecuteAsync(
-      std::move(service), std::move(task), std::move(inputs_json), std::move(options),
+      std::move(service), std::move(task), std::move(inputs_json), options,
       [answer](Result<ExecutionResult> result) { answer->set_value(std::move(result)); });
   if (!asked) answer->set_value(asked.error());
   return future;
 }
 
 Result<std::string> Application::Create(std::string service, std::string task,
-                                        std::string inputs_json, ExecuteOptions options) {
+                                        std::string inputs_json, const ExecuteOptions& options) {
   auto made = MESG_TRY(
       AskAndWait(core_->executor(),
                  ToWire(std::move(service), std::move(task), std::move(inputs_json), options),
@@ -156,7 +157,7 @@ Result<std::string> Application::Create(std::string service, std::string task,
 }
 
 Result<void> Application::CreateAsync(std::string service, std::string task,
-                                      std::string inputs_json, ExecuteOptions options,
+                                      std::string inputs_json, const ExecuteOptions& options,
                                       CreateCallback done) {
   MESG_TRY(core_->executor().Ask(
       ToWire(std::move(service), std::move(task), std::move(inputs_json), options), false,
@@ -182,7 +183,8 @@ Result<void> Application::DeleteSubscription(std::string name) {
   return core_->DeleteSubscription(std::move(name));
 }
 
-Result<Listener> Application::ListenEvents(std::vector<Filter> filters, ListenFrom from,
+Result<Listener> Application::ListenEvents(const std::vector<Filter>& filters,
+                                           const ListenFrom& from,
                                            std::function<void(const ReceivedEvent&)> handle) {
   v1::ListenRequest::Open open;
   for (const Filter& filter : filters) ToWire(filter, v1::Filter::EVENTS, *open.add_filters());
@@ -193,7 +195,8 @@ Result<Listener> Application::ListenEvents(std::vector<Filter> filters, ListenFr
   return Listener(std::move(core));
 }
 
-Result<Listener> Application::ListenResults(std::vector<Filter> filters, ListenFrom from,
+Result<Listener> Application::ListenResults(const std::vector<Filter>& filters,
+                                            const ListenFrom& from,
                                             std::function<void(const Execution&)> handle) {
   v1::ListenRequest::Open open;
   for (const Filter& filter : filters) ToWire(filter, v1::Filter::RESULTS, *open.add_filters());

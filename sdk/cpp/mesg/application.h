@@ -171,20 +171,20 @@ class Application {
   /// Asks `service` to perform `task` and waits for its one result. Every final state is a value,
   /// also a failure; an error means that it was refused, or that the wait ended (DeadlineExceeded).
   Result<ExecutionResult> Execute(std::string service, std::string task, std::string inputs_json,
-                                  ExecuteOptions options = {});
+                                  const ExecuteOptions& options = {});
   /// The same without waiting; `done` is called exactly once unless an error is returned here
   /// (ResourceExhausted when `max_pending` are under way).
   Result<void> ExecuteAsync(std::string service, std::string task, std::string inputs_json,
-                            ExecuteOptions options, ExecuteCallback done);
+                            const ExecuteOptions& options, ExecuteCallback done);
   std::future<Result<ExecutionResult>> ExecuteFuture(std::string service, std::string task,
                                                      std::string inputs_json,
-                                                     ExecuteOptions options = {});
+                                                     const ExecuteOptions& options = {});
 
   /// Makes the execution, durable when it returns, and does not wait for it. Its id.
   Result<std::string> Create(std::string service, std::string task, std::string inputs_json,
-                             ExecuteOptions options = {});
+                             const ExecuteOptions& options = {});
   Result<void> CreateAsync(std::string service, std::string task, std::string inputs_json,
-                           ExecuteOptions options, CreateCallback done);
+                           const ExecuteOptions& options, CreateCallback done);
 
   /// Waits for the result of execution `id`, through reconnects; zero waits for ever.
   Result<ExecutionResult> Wait(const std::string& id, std::chrono::milliseconds timeout = {});
@@ -194,9 +194,9 @@ class Application {
 
   /// Calls `handle` with every event that matches any of `filters`. Returns once nothing can be
   /// missed any more; Unavailable when that took longer than `call_timeout`.
-  Result<Listener> ListenEvents(std::vector<Filter> filters, ListenFrom from,
+  Result<Listener> ListenEvents(const std::vector<Filter>& filters, const ListenFrom& from,
                                 std::function<void(const ReceivedEvent&)> handle);
-  Result<Listener> ListenResults(std::vector<Filter> filters, ListenFrom from,
+  Result<Listener> ListenResults(const std::vector<Filter>& filters, const ListenFrom& from,
                                  std::function<void(const Execution&)> handle);
   /// Forgets a named subscription.
   Result<void> DeleteSubscription(std::string name);
