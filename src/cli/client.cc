@@ -155,10 +155,6 @@ Result<void> Client::Shutdown() {
                                   google::protobuf::Empty()));
 }
 
-Result<v1::ValidateServiceResponse> Client::Validate(const v1::ValidateServiceRequest& request) {
-  return connection_->Call(*connection_->services, &v1::Services::Stub::Validate, request);
-}
-
 Result<v1::Service> Client::Deploy(
     const v1::DeployRequest::Open& open, const std::function<Result<std::string>()>& next_chunk,
     const std::function<void(const v1::DeployResponse::Progress&)>& on_progress,

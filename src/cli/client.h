@@ -35,7 +35,6 @@ class Client {
   Result<v1::StatusResponse> Status();
   Result<void> Shutdown();
 
-  Result<v1::ValidateServiceResponse> Validate(const v1::ValidateServiceRequest& request);
   /// Sends `open`, then what `next_chunk` gives until it is empty.
   Result<v1::Service> Deploy(
       const v1::DeployRequest::Open& open, const std::function<Result<std::string>()>& next_chunk,

@@ -94,11 +94,6 @@ struct FakeCore::Server final : v1::Admin::Service,
   }
 
   // Services
-  grpc::Status Validate(ServerContext*, const v1::ValidateServiceRequest* in,
-                        v1::ValidateServiceResponse* out) override {
-    *out = script.validation;
-    return Note("Validate", [&](Heard& h) { h.validated = in->definition(); });
-  }
   grpc::Status Deploy(
       ServerContext*,
       grpc::ServerReaderWriter<v1::DeployResponse, v1::DeployRequest>* stream) override {

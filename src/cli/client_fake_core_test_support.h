@@ -32,7 +32,6 @@ class FakeCore {
 
   struct Script {
     v1::StatusResponse status;
-    v1::ValidateServiceResponse validation;
     std::map<std::string, v1::Service> services;  ///< By name.
     std::vector<v1::ServiceLogsResponse::Line> log;
     /// One listener after the other gets one of these; a listener beyond them waits for ever.
@@ -64,7 +63,6 @@ class FakeCore {
     v1::DeadLetterSelection selection;
     v1::ResolveDeadLetterRequest resolution;
     v1::CreateSubscriptionRequest subscription;
-    std::string validated;
     bool shutdown = false;
   };
   /// A copy of what it heard so far. Any thread.

@@ -39,6 +39,11 @@ class CommandLineTest : public testing::Test {
                       core_arguments_ = arguments;
                       return 42;
                     },
+                .validate =
+                    [this](std::string_view definition) {
+                      validated_ = definition;
+                      return validation_;
+                    },
                 .stop = [this] { return stop_.get_token(); }});
     out_ = test.out.str();
     err_ = test.err.str();
@@ -87,6 +92,8 @@ class CommandLineTest : public testing::Test {
   std::stop_source stop_;
   std::map<std::string, std::string> variables_;
   std::vector<std::string> core_arguments_;
+  v1::ValidateServiceResponse validation_;  ///< What is said of every mesg.yml.
+  std::string validated_;
   std::string out_;
   std::string err_;
   const std::filesystem::path folder_ = testing::TempDir() + "mesg_cli_" + std::to_string(getpid());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,6 +22,9 @@ namespace mesg::cli {
 /// What `mesg core ...` runs: the daemon's own code parses its flags. Returns the exit status.
 using CoreCommand = std::function<int(const std::vector<std::string>& arguments)>;
 
+/// What is to be said of the text of a mesg.yml, by the same code that Core has.
+using ValidateDefinition = std::function<v1::ValidateServiceResponse(std::string_view definition)>;
+
 /// What a command may use of the world. One per run of the program.
 class Context {
  public:
@@ -30,6 +34,7 @@ class Context {
     const Clock& clock;
     std::filesystem::path executable;  ///< This program.
     CoreCommand core;
+    ValidateDefinition validate;
     std::function<std::stop_token()> stop;  ///< See stop() below.
   };
 
@@ -40,6 +45,9 @@ class Context {
   TimePoint Now() const { return world_.clock.Now(); }
   const std::filesystem::path& executable() const { return world_.executable; }
   const CoreCommand& core() const { return world_.core; }
+  v1::ValidateServiceResponse Validate(std::string_view definition) const {
+    return world_.validate(definition);
+  }
 
   /// From the first call on, an interrupt no longer ends the program but requests this stop.
   std::stop_token stop() const { return world_.stop(); }

@@ -7,6 +7,7 @@
 
 #include "cli/endpoint.h"
 #include "cli/inputs.h"
+#include "cli/installation.h"
 #include "cli/variables.h"
 
 namespace mesg::cli {
@@ -41,6 +42,7 @@ Result<void> SetSource(const std::string& what, Context& context, DeployRequest:
           "deploy that file",
           context.endpoint(), what);
     }
+    MESG_TRY(CheckSdkJsOf(path));
     open.set_folder(path.string());
     return {};
   }
@@ -78,6 +80,17 @@ Result<Service> Deploy(Context& context, const std::string& what, DeployRequest:
   using Next = std::function<Result<std::string>()>;
   return context.client().Deploy(open, open.archive() ? Next(next_chunk) : Next(NoChunk),
                                  on_progress, context.stop());
+}
+
+Result<::mesg::v1::Definition> DefinitionIn(const std::string& folder, Context& context) {
+  const std::string file = (std::filesystem::path(folder) / "mesg.yml").lexically_normal().string();
+  const std::string text = MESG_TRY(ReadFileOrInput(file, context.terminal()));
+  ::mesg::v1::ValidateServiceResponse response = context.Validate(text);
+  if (response.errors().empty()) return std::move(*response.mutable_definition());
+  const ::mesg::v1::Diagnostic& first = response.errors(0);
+  return InvalidArgument("{}:{}:{}: {}{}{} (see `mesg service validate {}`)", file, first.line(),
+                         first.column(), first.path(), first.path().empty() ? "" : ": ",
+                         first.message(), folder);
 }
 
 Result<DeployRequest::Open> OpenFrom(const Arguments& arguments, Context& context) {

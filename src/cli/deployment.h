@@ -19,6 +19,10 @@ Result<::mesg::v1::DeployRequest::Open> OpenFrom(const Arguments& arguments, Con
 /// The options OpenFrom reads, but --start.
 std::vector<Option> DeployOptions();
 
+/// The definition in the folder's mesg.yml, checked without Core. InvalidArgument names the first
+/// mistake with its place.
+Result<::mesg::v1::Definition> DefinitionIn(const std::string& folder, Context& context);
+
 /// True for what names a place to fetch from, and no file: "https://...", "git@host:path".
 bool IsUrl(const std::string& what);
 

@@ -1,5 +1,13 @@
 #include "cli/installation.h"
 
+#include <fstream>
+#include <sstream>
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "cli/variables.h"
+
 namespace mesg::cli {
 namespace {
 
@@ -22,6 +30,26 @@ std::optional<Path> Above(const Path& executable, const Path& inside) {
   return std::nullopt;
 }
 
+bool IsBuilt(const Path& sdk) {
+  return Exists(sdk / "dist" / "index.js") && Exists(sdk / "node_modules");
+}
+
+/// The folder behind "dependencies": {"@mesg/sdk": "file:FOLDER"}; empty when there is none. What
+/// npm will refuse is left to npm.
+Path SdkJsOf(const Path& service) {
+  std::ostringstream text;
+  text << std::ifstream(service / "package.json", std::ios::binary).rdbuf();
+  google::protobuf::Struct package;
+  if (!google::protobuf::util::JsonStringToMessage(text.str(), &package).ok()) return {};
+  const auto dependencies = package.fields().find("dependencies");
+  if (dependencies == package.fields().end()) return {};
+  const auto& fields = dependencies->second.struct_value().fields();
+  const auto sdk = fields.find("@mesg/sdk");
+  constexpr std::string_view kFile = "file:";
+  if (sdk == fields.end() || !sdk->second.string_value().starts_with(kFile)) return {};
+  return (service / sdk->second.string_value().substr(kFile.size())).lexically_normal();
+}
+
 }  // namespace
 
 std::optional<Path> FindHelper(const Path& executable, const char* name) {
@@ -36,9 +64,29 @@ std::optional<SdkJs> FindSdkJs(const Path& executable) {
   if (checkout) places.push_back(*checkout / "sdk" / "js");
   for (const Path& place : places) {
     if (!Exists(place / "package.json")) continue;
-    return SdkJs{place, Exists(place / "dist" / "index.js") && Exists(place / "node_modules")};
+    return SdkJs{place, IsBuilt(place)};
   }
   return std::nullopt;
+}
+
+std::string SdkJsBuildCommand(const Path& sdk) {
+  const Path script = (sdk / ".." / ".." / "scripts" / "sdk-js").lexically_normal();
+  if (Exists(script)) return ShellQuoted(script.string());
+  return fmt::format("(cd {} && npm ci && npm run build)", ShellQuoted(sdk.string()));
+}
+
+Result<void> CheckSdkJsOf(const Path& service) {
+  const Path sdk = SdkJsOf(service);
+  if (sdk.empty()) return {};
+  if (!Exists(sdk / "package.json")) {
+    return FailedPrecondition(
+        "{} takes @mesg/sdk from {}, where it is not: write the folder sdk/js of MESG's sources "
+        "there",
+        (service / "package.json").lexically_normal().string(), sdk.string());
+  }
+  if (IsBuilt(sdk)) return {};
+  return FailedPrecondition("the JavaScript library it uses is not built yet: run `{}`",
+                            SdkJsBuildCommand(sdk));
 }
 
 std::optional<Path> FindSdkCpp(const Path& executable) {

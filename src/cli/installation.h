@@ -3,7 +3,9 @@
 #include <array>
 #include <filesystem>
 #include <optional>
-#include <vector>
+#include <string>
+
+#include "base/result.h"
 
 namespace mesg::cli {
 
@@ -21,6 +23,13 @@ struct SdkJs {
   bool built = false;  ///< It has its dist/ and node_modules/, so that it can be used as it is.
 };
 std::optional<SdkJs> FindSdkJs(const std::filesystem::path& executable);
+
+/// The shell command that builds the JavaScript library in `sdk`.
+std::string SdkJsBuildCommand(const std::filesystem::path& sdk);
+
+/// FailedPrecondition when the package.json in `service` takes @mesg/sdk from a folder where it
+/// cannot be used: it is missing or not built. The message says what to do.
+Result<void> CheckSdkJsOf(const std::filesystem::path& service);
 
 /// The checkout that holds the C++ library.
 std::optional<std::filesystem::path> FindSdkCpp(const std::filesystem::path& executable);

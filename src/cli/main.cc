@@ -84,7 +84,7 @@ int Run(const std::vector<std::string>& arguments, const Context::World& world) 
   return status ? *status : Fail(status.error(), terminal);
 }
 
-int Main(int argc, char** argv, CoreCommand core) {
+int Main(int argc, char** argv, CoreCommand core, ValidateDefinition validate) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const SystemClock clock;
   Terminal terminal(std::cin, std::cout, std::cerr, Terminal::Detect());
@@ -95,6 +95,7 @@ int Main(int argc, char** argv, CoreCommand core) {
                          .clock = clock,
                          .executable = std::filesystem::read_symlink("/proc/self/exe", ignored),
                          .core = std::move(core),
+                         .validate = std::move(validate),
                          .stop = [&interrupt] { return interrupt.Watch(); }});
 }
 

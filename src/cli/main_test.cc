@@ -214,10 +214,62 @@ TEST_F(MainTest, ServiceInitFindsTheInstalledLibrary) {
 TEST_F(MainTest, ServiceInitKnowsCpp) {
   EXPECT_EQ(Mesg({"service", "init", (folder_ / "c").string(), "-t", "cpp", "--name", "counter"}),
             0);
-  EXPECT_NE(Content(folder_ / "c" / "CMakeLists.txt").find("project(counter "), std::string::npos);
+  EXPECT_NE(Content(folder_ / "c" / "CMakeLists.txt").find("OUTPUT_NAME counter "),
+            std::string::npos);
   EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string(), "-t", "cobol"}), 2);
-  EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string(), "--name", "No Name"}), 2);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "d"));
+}
+
+// What a name may be is decided where mesg.yml is read, and nowhere else.
+TEST_F(MainTest, ServiceInitAsksTheModelForTheName) {
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "Shop.v2").string()}), 0) << err_;
+  EXPECT_TRUE(validated_.starts_with("sid: Shop.v2\n")) << validated_;
+  EXPECT_EQ(Content(folder_ / "Shop.v2" / "mesg.yml"), validated_);
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "n").string(), "--name", "null"}), 0) << err_;
+  EXPECT_TRUE(validated_.starts_with("sid: \"null\"\n")) << validated_;
+  validation_.add_errors()->set_message("\"No Name\" is no sid: expected letters");
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string(), "--name", "No Name"}), 2);
+  EXPECT_EQ(err_, "mesg: \"No Name\" is no sid: expected letters\n");
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "d").string()}), 2);
+  EXPECT_TRUE(err_.ends_with(": give a name with --name\n")) << err_;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "d"));
+}
+
+TEST_F(MainTest, WhatNeedsTheJavaScriptLibrarySaysHowToBuildIt) {
+  const std::filesystem::path sdk = folder_ / "share" / "mesg" / "sdk-js";
+  std::filesystem::create_directories(sdk);
+  std::ofstream(sdk / "package.json") << "{}";
+  const std::string hello = (folder_ / "hello").string();
+  const std::string build = "(cd " + sdk.string() + " && npm ci && npm run build)";
+  EXPECT_EQ(Mesg({"service", "init", hello}), 0);
+  EXPECT_NE(err_.find("not built yet: run `" + build + "`"), std::string::npos) << err_;
+  for (const char* command : {"deploy", "dev"}) {
+    EXPECT_EQ(Mesg({"service", command, hello}), 1);
+    EXPECT_TRUE(err_.ends_with("mesg: the JavaScript library it uses is not built yet: run `" +
+                               build + "`\n"))
+        << err_;
+  }
+  EXPECT_TRUE(core_.heard().deployments.empty());
+  std::filesystem::create_directories(sdk / "dist");
+  std::filesystem::create_directories(sdk / "node_modules");
+  std::ofstream(sdk / "dist" / "index.js") << "";
+  EXPECT_EQ(Mesg({"service", "deploy", hello}), 0) << err_;
+  std::filesystem::remove_all(sdk);
+  EXPECT_EQ(Mesg({"service", "deploy", hello}), 1);
+  EXPECT_NE(err_.find(" takes @mesg/sdk from " + sdk.string() + ", where it is not"),
+            std::string::npos)
+      << err_;
+}
+
+// In a checkout there is a script for it, which is quick when there is nothing to do.
+TEST_F(MainTest, InACheckoutTheScriptBuildsTheJavaScriptLibrary) {
+  std::filesystem::create_directories(folder_ / "sdk" / "js");
+  std::filesystem::create_directories(folder_ / "scripts");
+  std::ofstream(folder_ / "sdk" / "js" / "package.json") << "{}";
+  std::ofstream(folder_ / "scripts" / "sdk-js") << "";
+  EXPECT_EQ(Mesg({"service", "init", (folder_ / "hello").string()}), 0);
+  EXPECT_NE(err_.find("run `" + (folder_ / "scripts" / "sdk-js").string() + "`"), std::string::npos)
+      << err_;
 }
 
 }  // namespace

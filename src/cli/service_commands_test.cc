@@ -70,7 +70,7 @@ TEST_F(ServiceCommandsTest, DeployRefusesWhatIsNotThere) {
 }
 
 TEST_F(ServiceCommandsTest, ValidatePrintsEveryErrorWithItsPlace) {
-  auto& error = *core_.script.validation.add_errors();
+  auto& error = *validation_.add_errors();
   error.set_line(3);
   error.set_column(5);
   error.set_path("tasks.pay");
@@ -81,10 +81,10 @@ TEST_F(ServiceCommandsTest, ValidatePrintsEveryErrorWithItsPlace) {
       out_,
       folder + "/mesg.yml:3:5: tasks.pay: unknown key \"inputz\", did you mean \"inputs\"?\n");
   EXPECT_EQ(err_, "mesg: " + folder + "/mesg.yml has 1 error: correct what is listed above\n");
-  EXPECT_EQ(core_.heard().validated, "sid: shop\n");
-  core_.script.validation.Clear();
+  EXPECT_EQ(validated_, "sid: shop\n");
+  validation_.Clear();
   EXPECT_EQ(Mesg({"service", "validate", "-"}, "sid: other\n"), 0);
-  EXPECT_EQ(core_.heard().validated, "sid: other\n");
+  EXPECT_EQ(validated_, "sid: other\n");
 }
 
 TEST_F(ServiceCommandsTest, ListAndShowAreTablesAndDocuments) {
@@ -232,7 +232,7 @@ TEST_F(ServiceCommandsTest, ExecuteCanBeLeftWaiting) {
 }
 
 TEST_F(ServiceCommandsTest, DocsAreWrittenButNotOverAnother) {
-  core_.script.validation.mutable_definition()->set_sid("shop");
+  validation_.mutable_definition()->set_sid("shop");
   const std::string folder = Folder();
   EXPECT_EQ(Mesg({"service", "docs", folder}), 0) << err_;
   EXPECT_TRUE(std::filesystem::exists(folder + "/README.md"));
@@ -246,7 +246,7 @@ TEST_F(ServiceCommandsTest, DocsAreWrittenButNotOverAnother) {
 }
 
 TEST_F(ServiceCommandsTest, DevDeploysAgainOnAChangeAndDeletesInTheEnd) {
-  core_.script.validation.mutable_definition()->set_sid("fresh");
+  validation_.mutable_definition()->set_sid("fresh");
   core_.script.log.resize(1);
   core_.script.log[0].set_time_us(1);
   core_.script.log[0].set_text("ready to sell");
@@ -275,7 +275,7 @@ TEST_F(ServiceCommandsTest, DevDeploysAgainOnAChangeAndDeletesInTheEnd) {
 
 TEST_F(ServiceCommandsTest, DevLeavesADeployedServiceAlone) {
   AddShop();
-  core_.script.validation.mutable_definition()->set_sid("shop");
+  validation_.mutable_definition()->set_sid("shop");
   EXPECT_EQ(Mesg({"service", "dev", Folder()}), 1);
   EXPECT_NE(err_.find("service shop is deployed already"), std::string::npos) << err_;
   EXPECT_TRUE(core_.heard().deletions.empty());

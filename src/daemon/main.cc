@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "api/grpc/service_wire.h"
 #include "daemon/config.h"
 #include "daemon/core.h"
 #include "daemon/log.h"
@@ -60,4 +61,6 @@ int CoreMain(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace mesg::daemon
 
-int main(int argc, char** argv) { return mesg::cli::Main(argc, argv, mesg::daemon::CoreMain); }
+int main(int argc, char** argv) {
+  return mesg::cli::Main(argc, argv, mesg::daemon::CoreMain, mesg::api::ValidateDefinition);
+}

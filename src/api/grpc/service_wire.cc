@@ -10,6 +10,8 @@ namespace {
 
 using google::protobuf::RepeatedPtrField;
 
+constexpr const char* kFile = "mesg.yml";
+
 void ToWire(const std::vector<Parameter>& parameters, RepeatedPtrField<v1::Parameter>& wire) {
   for (const Parameter& parameter : parameters) {
     v1::Parameter& one = *wire.Add();
@@ -57,6 +59,19 @@ v1::Service::State ToWire(runtime::ServiceState state) {
       return v1::Service::DRAINING;
   }
   return v1::Service::STATE_UNSPECIFIED;
+}
+
+void ToDiagnostics(const Error& error, v1::ValidateServiceResponse& response) {
+  const auto add = [&](const Violation& violation) {
+    v1::Diagnostic& diagnostic = *response.add_errors();
+    diagnostic.set_file(kFile);
+    diagnostic.set_line(violation.line);
+    diagnostic.set_column(violation.column);
+    diagnostic.set_path(ToUtf8(violation.path));
+    diagnostic.set_message(ToUtf8(violation.reason));
+  };
+  for (const Violation& violation : error.violations) add(violation);
+  if (error.violations.empty()) add({"", error.message});
 }
 
 }  // namespace
@@ -112,6 +127,17 @@ void ToWire(const runtime::LogLine& line, v1::ServiceLogsResponse::Line& wire) {
   wire.set_error(line.stream == runtime::LogStream::kErr);
   wire.set_text(line.text);
   wire.set_core(line.stream == runtime::LogStream::kCore);
+}
+
+v1::ValidateServiceResponse ValidateDefinition(std::string_view yaml) {
+  v1::ValidateServiceResponse response;
+  const auto definition = ServiceDefinition::Parse(yaml, kFile);
+  if (definition) {
+    ToWire(*definition, true, *response.mutable_definition());
+  } else {
+    ToDiagnostics(definition.error(), response);
+  }
+  return response;
 }
 
 }  // namespace mesg::api

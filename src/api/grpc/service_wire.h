@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "mesg/v1/services.pb.h"
 #include "model/service_definition.h"
 #include "runtime/services/service_manager.h"
@@ -12,5 +14,8 @@ namespace mesg::api {
 void ToWire(const ServiceDefinition& definition, bool canonical, v1::Definition& wire);
 void ToWire(const runtime::ServiceStatus& status, bool canonical, v1::Service& wire);
 void ToWire(const runtime::LogLine& line, v1::ServiceLogsResponse::Line& wire);
+
+/// What Services.Validate answers to the text of a mesg.yml: its definition, or all that is wrong.
+v1::ValidateServiceResponse ValidateDefinition(std::string_view yaml);
 
 }  // namespace mesg::api

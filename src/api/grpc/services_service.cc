@@ -18,21 +18,6 @@ namespace {
 using Call = grpc::CallbackServerContext;
 using Reactor = grpc::ServerUnaryReactor;
 
-constexpr const char* kFile = "mesg.yml";
-
-void ToDiagnostics(const Error& error, v1::ValidateServiceResponse& response) {
-  const auto add = [&](const Violation& violation) {
-    v1::Diagnostic& diagnostic = *response.add_errors();
-    diagnostic.set_file(kFile);
-    diagnostic.set_line(violation.line);
-    diagnostic.set_column(violation.column);
-    diagnostic.set_path(ToUtf8(violation.path));
-    diagnostic.set_message(ToUtf8(violation.reason));
-  };
-  for (const Violation& violation : error.violations) add(violation);
-  if (error.violations.empty()) add({"", error.message});
-}
-
 class ServicesService final : public v1::Services::CallbackService {
  public:
   explicit ServicesService(const Core& core) : services_(*core.services), gate_(core.gate) {}
@@ -40,12 +25,7 @@ class ServicesService final : public v1::Services::CallbackService {
   Reactor* Validate(Call* call, const v1::ValidateServiceRequest* request,
                     v1::ValidateServiceResponse* response) override {
     return Guarded(call, [&](Reactor* reactor) {
-      const auto definition = ServiceDefinition::Parse(request->definition(), kFile);
-      if (definition) {
-        ToWire(*definition, true, *response->mutable_definition());
-      } else {
-        ToDiagnostics(definition.error(), *response);
-      }
+      *response = ValidateDefinition(request->definition());
       reactor->Finish(grpc::Status::OK);
     });
   }

@@ -46,9 +46,8 @@ Result<int> RunValidate(const Arguments& arguments, Context& context) {
   if (std::filesystem::is_directory(file, error)) {
     file = file == "." ? "mesg.yml" : (std::filesystem::path(file) / "mesg.yml").string();
   }
-  v1::ValidateServiceRequest request;
-  request.set_definition(MESG_TRY(ReadFileOrInput(file, context.terminal())));
-  const v1::ValidateServiceResponse response = MESG_TRY(context.client().Validate(request));
+  const std::string text = MESG_TRY(ReadFileOrInput(file, context.terminal()));
+  const v1::ValidateServiceResponse response = context.Validate(text);
   if (context.json()) {
     context.Print(response);
     return response.errors().empty() ? 0 : 1;
@@ -97,7 +96,7 @@ Command ServiceValidateCommand() {
           .summary = "Check a mesg.yml and print everything that is wrong with it",
           .details =
               "Prints FILE:LINE:COLUMN: PATH: MESSAGE for each error and exits with 1 when there "
-              "is one.",
+              "is one.\nNeeds no Core.",
           .example = "mesg service validate ./hello",
           .positionals = {{"SOURCE", "A folder with a mesg.yml, a file, or - for the input (.)",
                            Positional::Count::kOptional}},

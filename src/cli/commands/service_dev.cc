@@ -1,11 +1,9 @@
-#include <filesystem>
 #include <thread>
 
 #include "cli/commands/service.h"
 #include "cli/context.h"
 #include "cli/deployment.h"
 #include "cli/folder_watcher.h"
-#include "cli/inputs.h"
 #include "cli/paging.h"
 #include "cli/service_log.h"
 #include "cli/show.h"
@@ -30,17 +28,8 @@ Result<std::string> FreeName(const std::string& folder, const Arguments& argumen
                              Context& context) {
   std::string name = arguments.Get("--name");
   if (name.empty()) {
-    v1::ValidateServiceRequest request;
-    const std::string file = (std::filesystem::path(folder) / "mesg.yml").string();
-    request.set_definition(MESG_TRY(ReadFileOrInput(file, context.terminal())));
-    const v1::ValidateServiceResponse response = MESG_TRY(context.client().Validate(request));
-    if (!response.errors().empty()) {
-      const v1::Diagnostic& first = response.errors(0);
-      return InvalidArgument("{}:{}:{}: {}{}{} (see `mesg service validate {}`)", file,
-                             first.line(), first.column(), first.path(),
-                             first.path().empty() ? "" : ": ", first.message(), folder);
-    }
-    name = response.definition().sid();
+    const v1::Definition definition = MESG_TRY(DefinitionIn(folder, context));
+    name = definition.sid();
   }
   const Result<v1::Service> known = context.client().GetService(name);
   if (known) {

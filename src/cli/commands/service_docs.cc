@@ -8,7 +8,7 @@
 #include "base/encoding.h"
 #include "cli/commands/service.h"
 #include "cli/context.h"
-#include "cli/inputs.h"
+#include "cli/deployment.h"
 #include "cli/json_text.h"
 
 namespace mesg::cli {
@@ -20,14 +20,7 @@ Result<v1::Definition> DefinitionOf(const std::string& source, bool is_folder, C
     const v1::Service service = MESG_TRY(context.client().GetService(source));
     return service.definition();
   }
-  v1::ValidateServiceRequest request;
-  const std::string file = (std::filesystem::path(source) / "mesg.yml").lexically_normal().string();
-  request.set_definition(MESG_TRY(ReadFileOrInput(file, context.terminal())));
-  const v1::ValidateServiceResponse response = MESG_TRY(context.client().Validate(request));
-  if (!response.errors().empty()) {
-    return InvalidArgument("{} is not valid: see `mesg service validate {}`", file, source);
-  }
-  return response.definition();
+  return DefinitionIn(source, context);
 }
 
 Result<int> RunDocs(const Arguments& arguments, Context& context) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -45,27 +46,25 @@ Result<const Language*> ChooseLanguage(const Arguments& arguments, Terminal& ter
   return WrongUsage(InvalidArgument("--template must be javascript or cpp, got \"{}\"", name));
 }
 
-/// A sid that mesg.yml, npm and CMake all take, from the folder's name.
-Result<std::string> ServiceName(const Arguments& arguments, const Path& folder) {
+/// What it is called: --name, else as its folder.
+std::string ServiceName(const Arguments& arguments, const Path& folder) {
   std::string name = arguments.Get("--name");
-  const bool given = !name.empty();
-  if (!given) {
-    std::error_code ignored;
-    name = std::filesystem::absolute(folder, ignored).lexically_normal().filename().string();
-    if (name.empty())
-      name = std::filesystem::absolute(folder, ignored).parent_path().filename().string();
-    std::ranges::transform(name, name.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  }
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-  const bool fine = !name.empty() && name.size() <= 63 && name.front() >= 'a' &&
-                    name.front() <= 'z' && name.find_first_not_of(kAllowed) == std::string::npos &&
-                    name.back() != '-';
-  if (fine) return name;
-  return WrongUsage(
-      InvalidArgument("a service's name is of lower-case letters, digits, - and _, and begins with "
-                      "a letter; \"{}\" is not{}",
-                      name, given ? "" : ": give one with --name"));
+  std::error_code ignored;
+  const Path whole = std::filesystem::absolute(folder, ignored).lexically_normal();
+  if (name.empty()) name = whole.filename().string();
+  if (name.empty()) name = whole.parent_path().filename().string();  // "hello/"
+  return name;
+}
+
+/// `name` as YAML takes it for text.
+std::string YamlWord(const std::string& name) {
+  const bool plain = std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+  });
+  std::string lower = name;
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return plain && !name.starts_with('-') && lower != "null" ? name : QuoteJson(name);
 }
 
 /// What @SDK@ stands for; empty when the library is not there.
@@ -77,21 +76,21 @@ std::string Library(const Language& language, const Path& executable, Context& c
   const auto library = FindSdkJs(executable);
   if (!library) return "";
   if (!library->built) {
-    context.Tell(fmt::format("The library is not built yet: run `npm ci && npm run build` in {}.",
-                             library->folder.string()));
+    context.Tell(fmt::format("The JavaScript library is not built yet: run `{}`.",
+                             SdkJsBuildCommand(library->folder)));
   }
   return library->folder.string();
 }
 
-std::string Filled(std::string_view content, const std::string& name, const std::string& sdk) {
-  std::string out(content);
+std::string Filled(const TemplateFile& file, const std::string& name, const std::string& sdk) {
+  std::string out(file.content);
   const auto fill = [&out](std::string_view mark, const std::string& value) {
     for (std::size_t at = out.find(mark); at != std::string::npos;
          at = out.find(mark, at + value.size())) {
       out.replace(at, mark.size(), value);
     }
   };
-  fill("@NAME@", name);
+  fill("@NAME@", file.path.ends_with("/mesg.yml") ? YamlWord(name) : name);
   fill("@SDK@", sdk);
   return out;
 }
@@ -102,6 +101,19 @@ std::string FileName(std::string_view path, const Language& language) {
   return name == "npmrc" || name == "mesgignore" ? "." + name : name;
 }
 
+/// Refused when the mesg.yml that is to be written would be, which is when the name is no sid.
+Result<void> CheckName(const Arguments& arguments, const Language& language,
+                       const std::string& name, const Context& context) {
+  for (const TemplateFile& file : TemplateFiles()) {
+    if (file.path != std::string(language.name) + "/mesg.yml") continue;
+    const v1::ValidateServiceResponse response = context.Validate(Filled(file, name, ""));
+    if (response.errors().empty()) return {};
+    return WrongUsage(InvalidArgument("{}{}", response.errors(0).message(),
+                                      arguments.Has("--name") ? "" : ": give a name with --name"));
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> WriteFiles(const Language& language, const Path& folder,
                                             const std::string& name, const std::string& sdk) {
   std::error_code error;
@@ -110,7 +122,7 @@ Result<std::vector<std::string>> WriteFiles(const Language& language, const Path
   std::vector<std::pair<std::string, std::string>> files;
   for (const TemplateFile& file : TemplateFiles()) {
     if (!file.path.starts_with(std::string(language.name) + "/")) continue;
-    files.emplace_back(FileName(file.path, language), Filled(file.content, name, sdk));
+    files.emplace_back(FileName(file.path, language), Filled(file, name, sdk));
     if (std::filesystem::exists(folder / files.back().first, error)) {
       return AlreadyExists("{} exists: choose another folder, nothing was written",
                            (folder / files.back().first).string());
@@ -130,8 +142,9 @@ Result<std::vector<std::string>> WriteFiles(const Language& language, const Path
 
 Result<int> RunInit(const Arguments& arguments, Context& context) {
   const Path folder = arguments.Get("FOLDER", arguments.Get("--dir", "."));
-  const std::string name = MESG_TRY(ServiceName(arguments, folder));
+  const std::string name = ServiceName(arguments, folder);
   const Language* language = MESG_TRY(ChooseLanguage(arguments, context.terminal()));
+  MESG_TRY(CheckName(arguments, *language, name, context));
   const std::string sdk = Library(*language, context.executable(), context);
   const std::vector<std::string> written =
       MESG_TRY(WriteFiles(*language, folder, name, sdk.empty() ? "PATH-OF-THE-MESG-LIBRARY" : sdk));
