@@ -139,7 +139,7 @@ struct FakeCore::Server final : v1::Admin::Service,
     v1::ServiceLogsResponse response;
     for (const auto& line : script.log) *response.add_lines() = line;
     writer->Write(response);
-    if (in->follow()) AwaitCancel(*context);
+    if (in->follow() && status.ok()) AwaitCancel(*context);
     return status;
   }
   grpc::Status GetEnvironment(ServerContext*, const v1::GetEnvironmentRequest*,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
@@ -149,10 +150,46 @@ TEST_F(ServiceCommandsTest, LogsArePrintedUntilTheyEnd) {
 }
 
 TEST_F(ServiceCommandsTest, LogsFollowUntilTheStop) {
+  AddShop();
   std::jthread interrupt([this] {
     core_.Await([](const auto& heard) { return !heard.calls.empty(); });
     stop_.request_stop();
   });
+  EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 0) << err_;
+}
+
+TEST_F(ServiceCommandsTest, FollowedLogsGoOnWhenCoreIsBackWithoutRepeatingALine) {
+  AddShop();
+  core_.script.log.resize(1);
+  core_.script.log[0].set_time_us(7);
+  core_.script.log[0].set_text("one");
+  core_.Refuse("Logs", Unavailable("Core stops"));
+  std::jthread person([this] {
+    const auto logs = [](const auto& heard) { return std::ranges::count(heard.calls, "Logs"); };
+    core_.Await([&](const auto& heard) { return logs(heard) >= 2; });
+    core_.Forgive("Logs");
+    const auto before = logs(core_.heard());
+    core_.Await([&](const auto& heard) { return logs(heard) > before; });
+    stop_.request_stop();
+  });
+  EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 0) << err_;
+  EXPECT_EQ(out_, "one\n");
+  EXPECT_TRUE(
+      err_.starts_with("The connection to Core ended, trying again.\n"
+                       "Connected to Core again.\n"))
+      << err_;
+}
+
+TEST_F(ServiceCommandsTest, FollowedLogsEndWithTheirServiceAndWithARefusal) {
+  EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 1);
+  EXPECT_NE(err_.find("shop"), std::string::npos) << err_;
+  EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow", "--endpoint", "127.0.0.1:1"}), 1);
+  EXPECT_NE(err_.find("Core is not running"), std::string::npos) << err_;
+  AddShop();
+  core_.Refuse("Logs", PermissionDenied("not yours"));
+  EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 1);
+  EXPECT_EQ(err_, "mesg: not yours\n");
+  core_.Refuse("Logs", NotFound("deleted meanwhile"));
   EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 0) << err_;
 }
 
@@ -271,6 +308,34 @@ TEST_F(ServiceCommandsTest, DevDeploysAgainOnAChangeAndDeletesInTheEnd) {
   EXPECT_EQ(heard.listens.at(0).filters_size(), 2);
   EXPECT_EQ(heard.deletions.at(0).service(), "fresh");
   EXPECT_TRUE(heard.deletions.at(0).force());
+}
+
+TEST_F(ServiceCommandsTest, DevDeploysAChangeThatCameWhileCoreWasAway) {
+  validation_.mutable_definition()->set_sid("fresh");
+  const std::string folder = Folder();
+  const auto deploys = [](const auto& heard) { return std::ranges::count(heard.calls, "Deploy"); };
+  std::jthread person([&, this] {
+    core_.Await([](const auto& heard) {
+      return heard.deployments.size() == 1 && heard.listens.size() == 1;
+    });
+    core_.Refuse("Deploy", Unavailable("Core stops"));
+    std::ofstream(folder + "/index.js") << "changed";
+    core_.Await([&](const auto& heard) { return deploys(heard) >= 3; });
+    core_.Forgive("Deploy");
+    const auto before = deploys(core_.heard());
+    core_.Await([&](const auto& heard) { return deploys(heard) > before; });
+    core_.Refuse("Deploy", InvalidArgument("mesg.yml:1:1: name: is missing"));
+    const auto well = deploys(core_.heard());
+    std::ofstream(folder + "/index.js") << "wrong";
+    core_.Await([&](const auto& heard) { return deploys(heard) > well; });
+    stop_.request_stop();
+  });
+  EXPECT_EQ(Mesg({"service", "dev", folder}), 0) << err_;
+  const std::string_view away = "Core is away: the change is deployed when it is back.\n";
+  const std::size_t said = err_.find(away);
+  ASSERT_NE(said, std::string::npos) << err_;
+  EXPECT_EQ(err_.find(away, said + 1), std::string::npos) << err_;
+  EXPECT_NE(err_.find("is deployed, and", said), std::string::npos) << err_;
 }
 
 TEST_F(ServiceCommandsTest, DevLeavesADeployedServiceAlone) {

@@ -1,7 +1,9 @@
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "e2e/fixture.h"
 
@@ -53,6 +55,78 @@ TEST_F(CommandLineTest, InitTakesTheNamesThatDeployTakes) {
     EXPECT_THAT(refused.errors, HasSubstr("\"" + std::string(name) + "\" is no sid: expected"));
     EXPECT_FALSE(std::filesystem::exists(folder));
   }
+}
+
+/// A service whose process says what it was deployed with, and what its mesg.yml says.
+class DevTest : public CoreTest {
+ protected:
+  void SetUp() override {
+    Write("first");
+    Start();
+  }
+  void Write(const std::string& text) const {
+    folder_.Write("shop/mesg.yml", "name: Shop\nsid: shop\ndescription: " + text +
+                                       "\nrun: [/bin/sh, -c, 'echo it says " + text +
+                                       "; exec sleep 1000']\n");
+  }
+  ChildProcess Begin(const std::vector<std::string>& arguments) {
+    return core_.Begin(arguments, Output(), Errors());
+  }
+  bool Shows(const std::string& description) {
+    return Eventually(
+        [&] { return client_.GetService("shop").definition().description() == description; });
+  }
+  bool Prints(const std::string& text) const {
+    return Eventually([&] { return ReadText(Output()).find(text) != std::string::npos; });
+  }
+  bool Says(const std::string& text) const {
+    return Eventually([&] { return ReadText(Errors()).find(text) != std::string::npos; });
+  }
+  std::filesystem::path Output() const { return folder_.path() / "out"; }
+  std::filesystem::path Errors() const { return folder_.path() / "err"; }
+  std::string Folder() const { return (folder_.path() / "shop").string(); }
+};
+
+TEST_F(DevTest, AChangeWhileCoreIsAwayIsDeployedWhenItIsBack) {
+  ChildProcess dev = Begin({"service", "dev", Folder()});
+  ASSERT_TRUE(Shows("first")) << ReadText(Errors());
+  ASSERT_TRUE(Prints("it says first")) << ReadText(Errors());
+  core_.Kill();
+  Write("second");
+  ASSERT_TRUE(Says("Core is away: the change is deployed when it is back.")) << ReadText(Errors());
+  Start();
+  EXPECT_TRUE(Shows("second")) << ReadText(Errors());
+  EXPECT_TRUE(Prints("it says second")) << ReadText(Output()) << ReadText(Errors());
+
+  ASSERT_EQ(core_.Stop(), 0);
+  Write("third");
+  Start();
+  EXPECT_TRUE(Shows("third")) << ReadText(Errors());
+  EXPECT_TRUE(Prints("it says third")) << ReadText(Output()) << ReadText(Errors());
+
+  dev.Signal(SIGINT);
+  EXPECT_EQ(dev.AwaitExit(), 0) << ReadText(Errors());
+  EXPECT_EQ(client_.GetService("shop").name(), "") << "dev deletes its service in the end";
+}
+
+TEST_F(DevTest, FollowedLogsGoOnOverAKillOfCoreAndADeployment) {
+  ASSERT_TRUE(client_.Deploy(Folder(), true, nullptr).ok());
+  ChildProcess logs = Begin({"service", "logs", "shop", "--follow"});
+  ASSERT_TRUE(Prints("it says first")) << ReadText(Errors());
+  core_.Kill();
+  ASSERT_TRUE(Says("The connection to Core ended, trying again.")) << ReadText(Errors());
+  Start();
+  ASSERT_TRUE(Says("Connected to Core again.")) << ReadText(Errors());
+  Write("second");
+  ASSERT_TRUE(client_.Deploy(Folder(), true, nullptr).ok());
+  EXPECT_TRUE(Prints("it says second")) << ReadText(Output()) << ReadText(Errors());
+  logs.Signal(SIGINT);
+  EXPECT_EQ(logs.AwaitExit(), 0) << ReadText(Errors());
+
+  ChildProcess until_deleted = Begin({"service", "logs", "shop", "--follow"});
+  ASSERT_TRUE(Prints("it says second")) << ReadText(Errors());
+  EXPECT_EQ(core_.Run({"service", "delete", "shop", "--yes"}).status, 0);
+  EXPECT_EQ(until_deleted.AwaitExit(), 0) << ReadText(Errors());
 }
 
 }  // namespace

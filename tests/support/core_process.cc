@@ -58,13 +58,19 @@ int CoreProcess::Stop() {
 
 std::string CoreProcess::Log() const { return ReadText(home_ / "core.err"); }
 
-CoreProcess::Ran CoreProcess::Run(const std::vector<std::string>& arguments) const {
-  const TemporaryFolder folder;
+ChildProcess CoreProcess::Begin(const std::vector<std::string>& arguments,
+                                const std::filesystem::path& output,
+                                const std::filesystem::path& errors) const {
   Environment environment = AllVariables();
   environment["MESG_ENDPOINT"] = endpoint_;
   std::vector<std::string> words = {MESG_EXECUTABLE};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  ChildProcess process(std::move(words), environment, folder.path() / "out", folder.path() / "err");
+  return {std::move(words), environment, output, errors};
+}
+
+CoreProcess::Ran CoreProcess::Run(const std::vector<std::string>& arguments) const {
+  const TemporaryFolder folder;
+  ChildProcess process = Begin(arguments, folder.path() / "out", folder.path() / "err");
   const int status = process.AwaitExit();
   return {status, ReadText(folder.path() / "out"), ReadText(folder.path() / "err")};
 }

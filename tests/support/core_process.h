@@ -52,6 +52,9 @@ class CoreProcess {
     std::string errors;
   };
   Ran Run(const std::vector<std::string>& arguments) const;
+  /// Starts it and leaves it running.
+  ChildProcess Begin(const std::vector<std::string>& arguments, const std::filesystem::path& output,
+                     const std::filesystem::path& errors) const;
 
  private:
   Environment AllVariables() const;

@@ -1,4 +1,8 @@
+#include <atomic>
+#include <map>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "cli/commands/service.h"
 #include "cli/context.h"
@@ -43,34 +47,61 @@ Result<std::string> FreeName(const std::string& folder, const Arguments& argumen
   return name;
 }
 
+/// The logs of what was deployed. An instance that is replaced lives a while beside the next one,
+/// so each is followed by itself, until it is gone.
+class Logs {
+ public:
+  explicit Logs(Context& context) : context_(context) {}
+
+  void Show(const v1::Service& service) {
+    std::unique_ptr<Log>& log = logs_[service.instance_hash()];
+    if (log == nullptr) log = std::make_unique<Log>(context_);
+    if (log->running.exchange(true)) return;
+    log->thread = std::jthread([log = log.get(), instance = service.instance_hash()] {
+      v1::ServiceLogsRequest request;
+      request.set_service(instance);
+      static_cast<void>(log->follower.Follow(request).has_value());
+      log->running = false;
+    });
+  }
+
+ private:
+  struct Log {
+    explicit Log(Context& context) : follower(context, {.times = true, .silent = true}) {}
+    LogFollower follower;
+    std::atomic<bool> running = false;
+    std::jthread thread;
+  };
+  Context& context_;
+  std::map<std::string, std::unique_ptr<Log>> logs_;
+};
+
 Result<void> DeployAndSay(const std::string& folder, const v1::DeployRequest::Open& open,
-                          Context& context) {
+                          Logs& logs, Context& context) {
   const v1::Service service = MESG_TRY(Deploy(context, folder, open));
   if (context.json()) {
     context.Print(service);
   } else {
-    context.Tell(fmt::format("{} {} runs ({}).", context.terminal().ForError(Style::kGreen, "✓"),
-                             service.name(), StateName(service.state())));
+    context.Tell(fmt::format("{} {} is deployed, and {}.",
+                             context.terminal().ForError(Style::kGreen, "✓"), service.name(),
+                             StateName(service.state())));
   }
+  logs.Show(service);
   return {};
 }
 
-/// Prints the log until the stop. A new deployment ends the stream: it is opened again, and what
-/// was printed before is left out.
-void FollowLog(const std::string& name, Context& context, const std::stop_token& stop) {
-  std::int64_t last = 0;
-  v1::ServiceLogsRequest request;
-  request.set_service(name);
-  request.set_follow(true);
+/// A change, which must not be lost: while Core is away it is tried again. What Core refuses waits
+/// for the next change.
+void DeployAgain(const std::string& folder, const v1::DeployRequest::Open& open, Logs& logs,
+                 Context& context) {
+  bool waiting = false;
   do {
-    const std::int64_t from = last;
-    const auto on_line = [&](const v1::ServiceLogsResponse::Line& line) {
-      if (line.time_us() > from) PrintLogLine(line, true, context);
-      last = std::max(last, line.time_us());
-      return true;
-    };
-    static_cast<void>(context.client().Logs(request, on_line, stop).has_value());
-  } while (Pause(stop, kPause));
+    const Result<void> done = DeployAndSay(folder, open, logs, context);
+    if (done || context.stop().stop_requested()) return;
+    if (done.error().code != Code::kUnavailable) return Complain(done.error(), context);
+    if (!std::exchange(waiting, true))
+      context.Tell("Core is away: the change is deployed when it is back.");
+  } while (Pause(context.stop(), kPause));
 }
 
 v1::ListenRequest::Open WhatHappens(const std::string& name, const Arguments& arguments) {
@@ -117,15 +148,12 @@ Result<void> Develop(const std::string& folder, const std::string& name,
                      Context& context) {
   const std::stop_token stop = context.stop();
   const auto watcher = MESG_TRY(FolderWatcher::Open(folder));
-  MESG_TRY(DeployAndSay(folder, open, context));
-  const std::jthread log([&] { FollowLog(name, context, stop); });
+  Logs logs(context);
+  MESG_TRY(DeployAndSay(folder, open, logs, context));
   const std::jthread items([&] { FollowItems(WhatHappens(name, arguments), context); });
   context.Tell(
       fmt::format("Deployed again on each change in {}; Ctrl-C ends and deletes it.", folder));
-  while (watcher->WaitForChange(stop, kQuiet)) {
-    const Result<void> again = DeployAndSay(folder, open, context);
-    if (!again && !stop.stop_requested()) Complain(again.error(), context);
-  }
+  while (watcher->WaitForChange(stop, kQuiet)) DeployAgain(folder, open, logs, context);
   return {};
 }
 

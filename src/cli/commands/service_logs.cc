@@ -11,10 +11,13 @@ Result<int> RunLogs(const Arguments& arguments, Context& context) {
   if (tail < 0) return WrongUsage(InvalidArgument("--tail must not be negative"));
   v1::ServiceLogsRequest request;
   request.set_service(arguments.Get("SERVICE"));
-  request.set_follow(arguments.Has("--follow"));
   request.set_tail(static_cast<std::uint32_t>(tail));
   const std::stop_token stop = context.stop();
   const bool times = arguments.Has("--timestamps");
+  if (arguments.Has("--follow")) {
+    MESG_TRY(LogFollower(context, {.times = times}).Follow(request));
+    return 0;
+  }
   const auto on_line = [&](const v1::ServiceLogsResponse::Line& line) {
     PrintLogLine(line, times, context);
     return true;
@@ -29,7 +32,10 @@ Result<int> RunLogs(const Arguments& arguments, Context& context) {
 Command ServiceLogsCommand() {
   return {.path = "service logs",
           .summary = "Print what a service's process wrote",
-          .details = "Lines of its standard error are red on a terminal.",
+          .details =
+              "Lines of its standard error are red on a terminal. --follow goes on when "
+              "the service\nis deployed again or Core was away; it ends when the service "
+              "is deleted.",
           .example = "mesg service logs webhook --follow --tail 20",
           .positionals = {{"SERVICE", "A service's name, or the hash of it or its instance"}},
           .options = {{"-f,--follow", "", "Go on with what it writes, until Ctrl-C"},
