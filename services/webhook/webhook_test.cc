@@ -30,7 +30,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 using ::testing::HasSubstr;
-using ::testing::SizeIs;
 
 struct Got {
   unsigned status = 0;

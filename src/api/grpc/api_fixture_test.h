@@ -95,7 +95,7 @@ class Duplex {
     Response response;
     while (stream_->Read(&response)) {
     }
-    const grpc::Status status = stream_->Finish();
+    grpc::Status status = stream_->Finish();
     stream_ = nullptr;
     return status;
   }
