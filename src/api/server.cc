@@ -105,7 +105,7 @@ class Server::Impl {
   bool stopped_ = false;
 };
 
-Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Core core) {
+Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Core core) {
   auto impl = std::make_unique<Impl>(std::move(core));
   MESG_TRY(impl->Listen(options.addresses));
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -23,7 +23,7 @@ class Server {
  public:
   /// Listens and refuses every call as UNAVAILABLE until SetReady. FailedPrecondition when an
   /// address is taken, with the address. What `core` refers to must outlive the server.
-  static Result<std::unique_ptr<Server>> Start(ServerOptions options, Core core);
+  static Result<std::unique_ptr<Server>> Start(const ServerOptions& options, Core core);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
