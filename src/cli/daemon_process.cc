@@ -74,6 +74,24 @@ Result<pid_t> SpawnDetached(const std::filesystem::path& executable,
   return pid;
 }
 
+Result<void> RotateLog(const std::filesystem::path& log, int kept) {
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(log, error);
+  if (error || size == 0) return {};
+  const auto old = [&](int number) {
+    return number == 0 ? log : std::filesystem::path(log.string() + "." + std::to_string(number));
+  };
+  for (int number = kept; number > 0; --number) {
+    if (!std::filesystem::exists(old(number - 1), error)) continue;
+    std::filesystem::rename(old(number - 1), old(number), error);
+    if (error) {
+      return FailedPrecondition("cannot rename {} to {}: {}", old(number - 1).string(),
+                                old(number).string(), error.message());
+    }
+  }
+  return {};
+}
+
 bool IsRunning(pid_t pid) {
   if (waitpid(pid, nullptr, WNOHANG) == pid) return false;  // Our own child: collect it.
   if (kill(pid, 0) != 0 && errno == ESRCH) return false;

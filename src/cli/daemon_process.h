@@ -17,6 +17,10 @@ Result<pid_t> SpawnDetached(const std::filesystem::path& executable,
                             const std::vector<std::string>& arguments,
                             const std::filesystem::path& log);
 
+/// Makes room for a new `log`: what is there becomes LOG.1, LOG.1 becomes LOG.2 and so on, and of
+/// the old ones `kept` stay. Nothing is done when there is no log or an empty one.
+Result<void> RotateLog(const std::filesystem::path& log, int kept);
+
 /// False when it has ended, also when nobody has collected it yet.
 bool IsRunning(pid_t pid);
 

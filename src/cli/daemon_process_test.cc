@@ -35,6 +35,17 @@ class DaemonProcessTest : public testing::Test {
     return text.str();
   }
 
+  /// "new|old|older": the log and those before it.
+  std::string Logs() const {
+    std::string all = Log();
+    for (int number = 1; number < 9; ++number) {
+      std::ifstream old(log_.string() + "." + std::to_string(number));
+      std::string text;
+      if (std::getline(old, text)) all += "|" + text;
+    }
+    return all;
+  }
+
   const std::filesystem::path folder_ =
       testing::TempDir() + "daemon_process_" + std::to_string(getpid());
   const std::filesystem::path log_ = folder_ / "log";
@@ -114,6 +125,26 @@ TEST_F(DaemonProcessTest, TheOwnerOfAPortIsNamed) {
   EXPECT_EQ(PortOwner(port), "cli_test (process " + std::to_string(getpid()) + ")");
   close(listener);
   EXPECT_EQ(PortOwner(port), "");
+}
+
+TEST_F(DaemonProcessTest, OfOldLogsTheNewestAreKept) {
+  EXPECT_TRUE(RotateLog(log_, 2));
+  EXPECT_EQ(Logs(), "");
+  for (const char* text : {"1", "2", "3", "4"}) {
+    EXPECT_TRUE(RotateLog(log_, 2));
+    std::ofstream(log_) << text;
+  }
+  EXPECT_EQ(Logs(), "4|3|2");
+  EXPECT_TRUE(RotateLog(log_, 2));
+  EXPECT_EQ(Logs(), "|4|3");
+  std::ofstream(log_) << "";
+  EXPECT_TRUE(RotateLog(log_, 2)) << "an empty one drives no other out";
+  EXPECT_EQ(Logs(), "|4|3");
+  std::ofstream(log_) << "5";
+  std::filesystem::remove(log_.string() + ".1");
+  std::filesystem::create_directories(log_.string() + ".1");
+  std::ofstream(log_.string() + ".1/file") << "";
+  EXPECT_EQ(RotateLog(log_, 1).error().code, Code::kFailedPrecondition);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "cli/filters.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/encoding.h"
@@ -73,6 +74,24 @@ Result<Filter> FilterFrom(const Arguments& arguments, Filter::Kind kind) {
     *filter.add_predicates() = MESG_TRY(ParseWhere(where));
   }
   return filter;
+}
+
+std::string DescribeFilter(const Filter& filter) {
+  std::string text =
+      fmt::format("{} of {}{}", filter.kind() == Filter::RESULTS ? "results" : "events",
+                  filter.service().empty() ? "*" : filter.service(),
+                  filter.key().empty() ? "" : "/" + filter.key());
+  if (!filter.output_key().empty()) text += " with output " + filter.output_key();
+  for (int i = 0; i < filter.tags_size(); ++i)
+    text += (i == 0 ? " tagged " : " and ") + filter.tags(i);
+  for (int i = 0; i < filter.predicates_size(); ++i) {
+    const Predicate& predicate = filter.predicates(i);
+    const auto* const known = std::ranges::find(kOperators, predicate.op(), &Operator::op);
+    text += fmt::format("{}{} {}", i == 0 ? " where " : " and ", predicate.path(),
+                        known == kOperators.end() ? "?" : Trimmed(known->sign));
+    if (!predicate.value().empty()) text += " " + predicate.value();
+  }
+  return text;
 }
 
 Result<std::int64_t> ParseWhen(std::string_view text, TimePoint now) {

@@ -17,6 +17,9 @@ Result<::mesg::v1::Predicate> ParseWhere(std::string_view text);
 /// SERVICE counts as --service.
 Result<::mesg::v1::Filter> FilterFrom(const Arguments& arguments, ::mesg::v1::Filter::Kind kind);
 
+/// The filter in words: "events of shop/paid where amount > 100 and who exists".
+std::string DescribeFilter(const ::mesg::v1::Filter& filter);
+
 /// A time as people give it: RFC 3339, or a duration that lies in the past ("2h").
 Result<std::int64_t> ParseWhen(std::string_view text, TimePoint now);
 

@@ -58,6 +58,22 @@ TEST(FiltersTest, ArgumentsBecomeAFilter) {
   EXPECT_FALSE(FilterFrom(arguments, ::mesg::v1::Filter::RESULTS));
 }
 
+TEST(FiltersTest, AFilterIsSaidInTheWordsItIsAskedForIn) {
+  Arguments arguments;
+  EXPECT_EQ(DescribeFilter(*FilterFrom(arguments, ::mesg::v1::Filter::EVENTS)), "events of *");
+  arguments.Add("--service", "shop");
+  arguments.Add("--key", "pay");
+  arguments.Add("--output-key", "success");
+  arguments.Add("--tag", "a");
+  arguments.Add("--tag", "b");
+  arguments.Add("--where", "amount >= 1");
+  arguments.Add("--where", "who = Ada");
+  arguments.Add("--where", "note exists");
+  EXPECT_EQ(DescribeFilter(*FilterFrom(arguments, ::mesg::v1::Filter::RESULTS)),
+            "results of shop/pay with output success tagged a and b where amount >= 1 and who == "
+            "\"Ada\" and note exists");
+}
+
 TEST(FiltersTest, ATimeIsADateOrHowLongAgo) {
   const TimePoint now = FromMicros(10'000'000'000);
   EXPECT_EQ(*ParseWhen("1h", now), 10'000'000'000 - 3'600'000'000);

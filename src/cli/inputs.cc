@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/encoding.h"
+#include "cli/command.h"
 #include "cli/json_text.h"
 
 namespace mesg::cli {
@@ -63,11 +64,11 @@ Result<JsonMembers> CastWords(const Parameters& parameters, const std::vector<st
   JsonMembers members;
   for (const std::string& word : data) {
     if (word.find('=') == std::string::npos) {
-      return InvalidArgument("\"{}\" is not KEY=VALUE", word);
+      return WrongUsage(InvalidArgument("--data takes KEY=VALUE, got \"{}\"", word));
     }
     const auto [key, text] = Halves(word);
     const bool known = std::ranges::any_of(members, [&](const auto& m) { return m.first == key; });
-    if (known) return InvalidArgument("\"{}\" is given twice", key);
+    if (known) return WrongUsage(InvalidArgument("--data gives \"{}\" twice", key));
     const Parameter* parameter = MESG_TRY(Declared(parameters, key));
     members.emplace_back(key, MESG_TRY(CastValue(*parameter, text)));
   }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "cli/command.h"
 #include "cli/terminal_test_support.h"
 
 namespace mesg::cli {
@@ -65,8 +66,12 @@ TEST(InputsTest, WordsBecomeOneObject) {
             "\"nam\" is not declared, did you mean \"name\"?");
   EXPECT_EQ(CastData(parameters, {"colour=a"}).error().message,
             "\"colour\" is not declared: only a JSON document can carry undeclared values");
-  EXPECT_EQ(CastData(parameters, {"name"}).error().message, "\"name\" is not KEY=VALUE");
-  EXPECT_EQ(CastData(parameters, {"name=a", "name=b"}).error().message, "\"name\" is given twice");
+  const Error shapeless = CastData(parameters, {"name"}).error();
+  EXPECT_EQ(shapeless.message, "--data takes KEY=VALUE, got \"name\"");
+  EXPECT_EQ(shapeless.reason, kUsageReason);
+  const Error twice = CastData(parameters, {"name=a", "name=b"}).error();
+  EXPECT_EQ(twice.message, "--data gives \"name\" twice");
+  EXPECT_EQ(twice.reason, kUsageReason);
 }
 
 TEST(InputsTest, APersonIsAskedUntilTheTypeIsRight) {

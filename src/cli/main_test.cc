@@ -102,6 +102,12 @@ TEST_F(MainTest, StartShowsTheLogOfACoreThatEnds) {
   EXPECT_EQ(Mesg({"start", "--", "--durability", "async"}), 1);
   EXPECT_NE(err_.find("Core ended while it started"), std::string::npos) << err_;
   EXPECT_NE(err_.find("told: core --durability async"), std::string::npos) << err_;
+
+  // Of the next start only its own words are shown; what was before is kept.
+  EXPECT_EQ(Mesg({"start", "--", "--durability", "sync"}), 1);
+  EXPECT_NE(err_.find("told: core --durability sync"), std::string::npos) << err_;
+  EXPECT_EQ(err_.find("async"), std::string::npos) << err_;
+  EXPECT_EQ(Content(folder_ / "home" / "state" / "core.log.1"), "told: core --durability async\n");
 }
 
 // The program "starts" while the Core of this test plays what it would say: refusing, then not

@@ -32,6 +32,8 @@ class Tree {
       if (const auto unknown = Unknown()) return *unknown;
       const std::string_view what = error.what();  // "SERVICE is required"
       return InvalidArgument("{} is missing{}", what.substr(0, what.find(' ')), SeeHelp());
+    } catch (const CLI::ArgumentMismatch& error) {
+      return InvalidArgument("{}{}", Mismatch(error.what()), SeeHelp());
     } catch (const CLI::ParseError& error) {
       return InvalidArgument("{}{}", error.what(), SeeHelp());
     }
@@ -49,6 +51,17 @@ class Tree {
   }
 
  private:
+  /// "--tail: 1 required N missing", "--tail: At Most 1 required but received 2" and "--follow was
+  /// given a disallowed flag override", in our words.
+  static std::string Mismatch(std::string_view what) {
+    const std::string_view name = what.substr(0, what.find_first_of(": "));
+    if (what.find("received") != std::string_view::npos)
+      return fmt::format("{} is given more than once", name);
+    if (what.find("override") != std::string_view::npos)
+      return fmt::format("{}{} takes no value", name.starts_with('-') ? "" : "--", name);
+    return fmt::format("{} needs a value", name);
+  }
+
   static void Prepare(CLI::App& app) {
     app.set_help_flag("-h,--help", "");
     app.allow_extras();
@@ -87,9 +100,12 @@ class Tree {
         // The flag --json is a word for --output json, so that a command may have a --json of its
         // own.
         const bool json = name == "--json";
-        app.add_flag_callback(names, [this, name, json] {
-          line_.arguments.Add(json ? "--output" : name, json ? "json" : "true");
-        });
+        app.add_flag_callback(names,
+                              [this, name, json] {
+                                line_.arguments.Add(json ? "--output" : name,
+                                                    json ? "json" : "true");
+                              })
+            ->disable_flag_override();
         continue;
       }
       CLI::Option* added = app.add_option(names, [this, name](const CLI::results_t& values) {

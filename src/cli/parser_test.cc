@@ -67,8 +67,12 @@ TEST(ParserTest, WhatIsMissingOrTooMuchIsSaid) {
   EXPECT_EQ(Refusal({"service", "show"}), "SERVICE is missing: see `mesg service show --help`");
   EXPECT_EQ(Refusal({"service", "show", "a", "b"}),
             "`mesg service show` takes no argument \"b\": see `mesg service show --help`");
-  EXPECT_NE(Refusal({"logs", "--tail"}).find("see `mesg logs --help`"), std::string::npos);
-  EXPECT_NE(Refusal({"logs", "--tail", "1", "--tail", "2"}), "taken");
+  EXPECT_EQ(Refusal({"logs", "--tail"}), "--tail needs a value: see `mesg logs --help`");
+  EXPECT_EQ(Refusal({"logs", "--tail="}), "--tail needs a value: see `mesg logs --help`");
+  EXPECT_EQ(Refusal({"--endpoint"}), "--endpoint needs a value: see `mesg --help`");
+  EXPECT_EQ(Refusal({"logs", "--tail", "1", "--tail", "2"}),
+            "--tail is given more than once: see `mesg logs --help`");
+  EXPECT_EQ(Refusal({"logs", "--follow=3"}), "--follow takes no value: see `mesg logs --help`");
 }
 
 TEST(ParserTest, HelpNeedsNothingElse) {

@@ -193,6 +193,23 @@ TEST_F(ServiceCommandsTest, FollowedLogsEndWithTheirServiceAndWithARefusal) {
   EXPECT_EQ(Mesg({"service", "logs", "shop", "--follow"}), 0) << err_;
 }
 
+TEST_F(ServiceCommandsTest, OptionsThatMeanNothingAreWrongUsage) {
+  AddShop();
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"service", "execute", "shop", "--data", "amount"},
+           {"service", "execute", "shop", "--data", "amount=1", "--data", "amount=2"},
+           {"service", "execute", "shop", "--data", "amount=1", "--attempts", "0"},
+           {"service", "execute", "shop", "--data", "amount=1", "--timeout", "0s"},
+           {"execution", "create", "shop", "pay", "--data", "amount"},
+           {"event", "emit", "shop", "sold", "--data", "what"}}) {
+    EXPECT_EQ(Mesg(words), 2) << err_;
+    EXPECT_TRUE(err_.starts_with("mesg: --")) << err_;
+  }
+  EXPECT_TRUE(core_.heard().executions.empty());
+  EXPECT_EQ(Mesg({"service", "execute", "shop", "--data", "amnt=1"}), 1)
+      << "what the contract does not know is refused, not misused";
+}
+
 TEST_F(ServiceCommandsTest, ExecuteCastsItsDataAndPrintsTheResult) {
   AddShop();
   Completed("{ \"receipt\": \"r1\" }");

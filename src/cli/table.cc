@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kNarrowest = 8;
+/// In a pipe a cell wider than this stands out whole; the others are not moved aside for it.
+constexpr std::size_t kWidestPadding = 40;
 
 }  // namespace
 
@@ -44,18 +46,21 @@ std::vector<std::size_t> Table::Widths(std::size_t available) const {
 
 std::string Table::Render(const Terminal& terminal) const {
   const auto& traits = terminal.traits();
-  const std::vector<std::size_t> widths = Widths(traits.output_is_terminal ? traits.width : 0);
+  const bool cut = traits.output_is_terminal && traits.width > 0;
+  const std::vector<std::size_t> widths = Widths(cut ? traits.width : 0);
   std::string out;
   const auto line = [&](const std::vector<std::string>& cells, bool heading) {
     std::string text;
     for (std::size_t column = 0; column < cells.size(); ++column) {
-      const std::string shown = Shorten(cells[column], widths[column]);
+      const std::string shown = cut ? Shorten(cells[column], widths[column]) : cells[column];
       Style style = heading ? Style::kBold : Style::kPlain;
       if (!heading && column < colours_.size() && colours_[column] != nullptr) {
         style = colours_[column](cells[column]);
       }
       text += style == Style::kPlain ? shown : terminal.ForOutput(style, shown);
-      if (column + 1 < cells.size()) text.append(widths[column] - ShownWidth(shown) + kGap, ' ');
+      const std::size_t width = cut ? widths[column] : std::min(widths[column], kWidestPadding);
+      const std::size_t padding = width - std::min(width, ShownWidth(shown));
+      if (column + 1 < cells.size()) text.append(padding + kGap, ' ');
     }
     text.erase(text.find_last_not_of(' ') + 1);
     if (!out.empty()) out += '\n';

@@ -54,7 +54,9 @@ Result<v1::CreateExecutionRequest> ExecutionOptionsFrom(const Arguments& argumen
   const std::int64_t attempts = MESG_TRY(arguments.Number("--attempts", 0));
   const std::int64_t priority = MESG_TRY(arguments.Number("--priority", 0));
   using Limits = std::numeric_limits<std::int32_t>;
-  if (attempts < 0 || attempts > Limits::max()) {
+  if (arguments.Has("--timeout") && timeout.count() == 0)
+    return WrongUsage(InvalidArgument("--timeout must be longer than nothing"));
+  if (arguments.Has("--attempts") && (attempts < 1 || attempts > Limits::max())) {
     return WrongUsage(InvalidArgument("--attempts must be a number from 1, got {}", attempts));
   }
   if (priority < Limits::min() || priority > Limits::max()) {

@@ -18,6 +18,8 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPoll{25};
+/// Logs of earlier starts: core.log.1 is the last one's.
+constexpr int kOldLogs = 5;
 
 Result<void> MakeStateDirectory(const Directories& directories) {
   std::error_code error;
@@ -92,6 +94,7 @@ Result<int> RunStart(const Arguments& arguments, Context& context) {
         "stop`",
         *running, address);
   }
+  MESG_TRY(RotateLog(directories.LogFile(), kOldLogs));
   Progress progress(context.terminal(), "Starting Core");
   const pid_t pid = MESG_TRY(SpawnDetached(context.executable(), words, directories.LogFile()));
   std::ofstream(directories.PidFile()) << pid << '\n';
@@ -208,7 +211,8 @@ Command StartCommand() {
       .path = "start",
       .summary = "Start Core as a daemon and wait until it is ready",
       .details =
-          "Says so when it is running already. Its log goes to core.log in the state directory.",
+          "Says so when it is running already. Its log goes to core.log in the state directory; "
+          "those of the\nfive starts before are kept beside it as core.log.1 to core.log.5.",
       .example = "mesg start\nmesg start -- --durability async",
       .positionals = {{"ARGUMENTS", "Options of `mesg core`, behind --", Positional::Count::kAny}},
       .options = {{"--timeout", "DURATION", "How long to wait until it is ready (30s)"}},
@@ -228,7 +232,7 @@ Command StopCommand() {
 Command LogsCommand() {
   return {.path = "logs",
           .summary = "Print the log of the Core that `mesg start` started",
-          .details = "",
+          .details = "From its last start on; what was before lies in core.log.1 beside core.log.",
           .example = "mesg logs --follow --tail 20",
           .positionals = {},
           .options = {{"-f,--follow", "", "Go on with what is written, until Ctrl-C"},

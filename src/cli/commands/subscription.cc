@@ -12,13 +12,8 @@ namespace {
 
 std::string Described(const v1::Subscription& subscription) {
   std::string text;
-  for (const v1::Filter& filter : subscription.filters()) {
-    const bool results = filter.kind() == v1::Filter::RESULTS;
-    text += fmt::format("{}{} of {}{}{}", text.empty() ? "" : ", ", results ? "results" : "events",
-                        filter.service().empty() ? "*" : filter.service(),
-                        filter.key().empty() ? "" : "/" + filter.key(),
-                        filter.predicates().empty() ? "" : " where ...");
-  }
+  for (const v1::Filter& filter : subscription.filters())
+    text += (text.empty() ? "" : ", ") + DescribeFilter(filter);
   return text;
 }
 
