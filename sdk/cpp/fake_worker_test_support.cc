@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <thread>
 
 #include "fake_core_state_test_support.h"
@@ -44,12 +45,14 @@ class WorkerService final : public v1::Worker::Service {
   }
   grpc::Status ListKeys(grpc::ServerContext*, const v1::ListKeysRequest* request,
                         v1::ListKeysResponse* response) override {
+    // No answer has more than two, as if their values were large.
+    const int most = std::min(static_cast<int>(request->limit()), 2);
     const std::scoped_lock lock(state_->mutex);
     for (const auto& [key, value] : state_->keys) {
-      if (key.starts_with(request->prefix()) && key > request->after() &&
-          (request->limit() == 0 || response->values_size() < static_cast<int>(request->limit()))) {
-        *response->add_values() = value;
-      }
+      if (!key.starts_with(request->prefix()) || key <= request->after()) continue;
+      response->set_more(response->values_size() == most);
+      if (response->more()) break;
+      *response->add_values() = value;
     }
     return grpc::Status::OK;
   }

@@ -256,41 +256,6 @@ Position Broker::Oldest() const {
   return position;
 }
 
-Result<std::vector<KeyValue>> Broker::GetKeys(const InstancePtr& instance,
-                                              const std::vector<std::string>& keys) const {
-  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
-  std::vector<KeyValue> values;
-  for (const std::string& key : keys) {
-    const auto stored = MESG_TRY(store.Get(engine::keys::Value(instance->Name(), key)));
-    if (!stored) {
-      values.push_back({key, "", 0});
-      continue;
-    }
-    auto value = MESG_TRY(engine::DecodeValue(*stored));
-    values.push_back({key, std::move(value.value), value.version});
-  }
-  return values;
-}
-
-Result<std::vector<KeyValue>> Broker::ListKeys(const InstancePtr& instance, std::string_view prefix,
-                                               std::string_view after, std::size_t limit) const {
-  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
-  const engine::keys::Range range =
-      engine::keys::OfName(engine::keys::Table::kValue, instance->Name());
-  const std::string first = range.from + std::string(std::max(prefix, after));
-  std::vector<KeyValue> values;
-  const auto cursor = store.Read(range.from, range.to);
-  for (cursor->Seek(first); cursor->Valid() && values.size() < limit; cursor->Next()) {
-    const std::string_view key = cursor->Key().substr(range.from.size());
-    if (!key.starts_with(prefix)) break;
-    if (!after.empty() && key <= after) continue;
-    auto value = MESG_TRY(engine::DecodeValue(cursor->Value()));
-    values.push_back({std::string(key), std::move(value.value), value.version});
-  }
-  MESG_TRY(cursor->Status());
-  return values;
-}
-
 // ---- Listeners ----
 
 void Broker::Listen(std::vector<Filter> filters, std::optional<Position> from,

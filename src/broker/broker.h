@@ -36,6 +36,9 @@ struct Limits {
   std::size_t workers = 10'000;
   std::size_t worker_credits = 16'384;  ///< Deliveries one worker may hold.
   std::size_t list_page = 1'000;
+  /// Of one page of a list, unless one item alone has more. Below the 4 MiB that a gRPC client
+  /// takes unless it says otherwise.
+  std::size_t list_bytes = 3 << 20;
 };
 
 struct Settings {
@@ -119,6 +122,10 @@ struct KeyValue {
   std::string value;
   std::uint64_t version = 0;  ///< 0: there is no such key.
 };
+struct KeyPage {
+  std::vector<KeyValue> values;
+  bool more = false;  ///< There are more behind the last one.
+};
 
 struct WorkerHello {
   std::string instance_hash;
@@ -172,11 +179,14 @@ class Broker {
             std::vector<engine::KeyMove> moves, Reply<engine::Emitted> reply);
   /// The position of an event of `instance`, for answers.
   std::string PositionText(const std::string& instance_name, std::uint64_t sequence) const;
+  /// Pages of all lists end at Limits::list_page items, Limits::list_bytes, or after much was read
+  /// that did not fit the query; the next one goes on exactly there.
   Result<EventPage> ListEvents(const EventQuery& query) const;
+  /// The values of the first of `keys`, in order: as many as fit a page, at least one.
   Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance,
                                         const std::vector<std::string>& keys) const;
-  Result<std::vector<KeyValue>> ListKeys(const InstancePtr& instance, std::string_view prefix,
-                                         std::string_view after, std::size_t limit) const;
+  Result<KeyPage> ListKeys(const InstancePtr& instance, std::string_view prefix,
+                           std::string_view after, std::size_t limit) const;
 
   // ---- Listeners ----
 

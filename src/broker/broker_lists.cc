@@ -14,6 +14,31 @@ namespace {
 // takes several pages, and never holds a thread for long.
 constexpr std::size_t kPageBytes = 64 << 20;
 
+std::size_t SizeOfKey(const KeyValue& value) {
+  constexpr std::size_t kFixed = 32;
+  return kFixed + value.key.size() + value.value.size();
+}
+
+/// What a page has room for: so many items and bytes, and its first item whatever its size.
+class PageRoom {
+ public:
+  PageRoom(std::size_t items, std::size_t bytes) : items_(items), bytes_(bytes) {}
+  /// Whether an item of this size was still taken in.
+  bool Take(std::size_t bytes) {
+    const bool first = std::exchange(first_, false);
+    if (!first && (items_ == 0 || bytes > bytes_)) return false;
+    --items_;
+    bytes_ -= std::min(bytes, bytes_);
+    return true;
+  }
+  bool Full() const { return items_ == 0; }
+
+ private:
+  std::size_t items_;
+  std::size_t bytes_;
+  bool first_ = true;
+};
+
 bool Wanted(const ExecutionQuery& query, const Execution& execution, ExecutionState state) {
   if (!query.name.empty() && query.name != execution.source->name) return false;
   if (!query.task.empty() && query.task != execution.task) return false;
@@ -26,41 +51,83 @@ bool Wanted(const ExecutionQuery& query, const Execution& execution, ExecutionSt
   });
 }
 
-ExecutionView Describe(const Partition& partition, const Execution& open) {
-  auto copy = std::make_shared<Execution>(open);
-  if (partition.Workers().IsDelivered(open.id)) copy->state = ExecutionState::kDispatched;
-  ExecutionView view;
-  std::tie(view.waiting_for, view.waiting_since) = partition.Workers().WaitsFor(open);
-  view.execution = std::move(copy);
-  return view;
-}
+/// An open execution as its partition knows it.
+struct OpenExecution {
+  ExecutionId id;
+  std::uint64_t created_number = 0;
+  bool delivered = false;
+  std::string waiting_for;
+  TimePoint waiting_since{};
+};
 
-/// Open executions of a partition that fit and were created before number `before`, newest first,
-/// at most `limit`; from the partition's own thread.
-std::vector<ExecutionView> ListOpen(PartitionThread& thread, const ExecutionQuery& query,
-                                    std::uint64_t before, std::size_t limit) {
-  std::promise<std::vector<ExecutionView>> promise;
+/// What one turn of a partition has seen of its open executions.
+struct OpenLook {
+  std::vector<OpenExecution> found;
+  std::uint64_t before = 0;  ///< Where the next look begins.
+  bool at_end = false;
+};
+
+// So much of a list is done in one turn of a partition, whose commits wait for it.
+constexpr std::size_t kLookedAtPerTurn = 1'024;
+constexpr std::size_t kFoundPerTurn = 32;
+// So many turns make a page, full or not.
+constexpr std::size_t kTurnsPerPage = 256;
+
+/// Those that fit and were created before number `before`, newest first, as far as one turn goes;
+/// from the partition's own thread. Payloads are not copied there.
+OpenLook LookAtOpen(PartitionThread& thread, const ExecutionQuery& query, std::uint64_t before) {
+  std::promise<OpenLook> promise;
   thread.SubmitAlways([&](Partition& partition, TimePoint) {
-    std::vector<const Execution*> found;
-    for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
-      const ExecutionState state =
-          partition.Workers().IsDelivered(id) ? ExecutionState::kDispatched : execution->state;
-      if (execution->created_number < before && Wanted(query, *execution, state))
-        found.push_back(execution.get());
+    OpenLook look;
+    const auto& open = partition.GetEngine().Current().OpenByNumber();
+    auto next = open.lower_bound(before);
+    for (std::size_t looked = 0;
+         next != open.begin() && looked < kLookedAtPerTurn && look.found.size() < kFoundPerTurn;
+         ++looked) {
+      --next;
+      const Execution& execution = *next->second;
+      const bool delivered = partition.Workers().IsDelivered(execution.id);
+      if (!Wanted(query, execution, delivered ? ExecutionState::kDispatched : execution.state))
+        continue;
+      OpenExecution& found = look.found.emplace_back();
+      found.id = execution.id;
+      found.created_number = next->first;
+      found.delivered = delivered;
+      std::tie(found.waiting_for, found.waiting_since) = partition.Workers().WaitsFor(execution);
     }
-    const auto newer = [](const Execution* a, const Execution* b) {
-      return a->created_number > b->created_number;
-    };
-    if (found.size() > limit) {
-      std::ranges::nth_element(found, found.begin() + static_cast<std::ptrdiff_t>(limit), newer);
-      found.resize(limit);
-    }
-    std::ranges::sort(found, newer);
-    std::vector<ExecutionView> views;
-    for (const Execution* execution : found) views.push_back(Describe(partition, *execution));
-    promise.set_value(std::move(views));
+    look.at_end = next == open.begin();
+    look.before = look.at_end ? 0 : next->first;
+    promise.set_value(std::move(look));
   });
   return promise.get_future().get();
+}
+
+/// How a page goes on.
+struct OpenRead {
+  std::uint64_t before = 0;
+  bool at_end = false;
+};
+
+/// Adds open executions of a partition to `page` while there is room.
+Result<OpenRead> ReadOpen(const PartitionPlace& place, const ExecutionQuery& query,
+                          std::uint64_t before, PageRoom& room, ExecutionPage& page) {
+  for (std::size_t turn = 0; turn < kTurnsPerPage; ++turn) {
+    OpenLook look = LookAtOpen(*place.thread, query, before);
+    for (OpenExecution& found : look.found) {
+      if (room.Full()) return OpenRead{found.created_number + 1, false};
+      auto execution = MESG_TRY(ReadExecution(*place.store, found.id));
+      // Not durable yet, or closed meanwhile: then it is among the results.
+      if (execution == nullptr || IsFinal(execution->state)) continue;
+      if (found.delivered) execution->state = ExecutionState::kDispatched;
+      if (!Wanted(query, *execution, execution->state)) continue;
+      if (!room.Take(SizeOf(*execution))) return OpenRead{found.created_number + 1, false};
+      page.executions.push_back(
+          {std::move(execution), std::move(found.waiting_for), found.waiting_since});
+    }
+    before = look.before;
+    if (look.at_end) return OpenRead{0, true};
+  }
+  return OpenRead{before, false};
 }
 
 /// Where the next page of a list begins: which of its parts, which partition in it, and a number
@@ -86,7 +153,7 @@ struct PageStart {
 
 /// Newest first by creation. A token is "PARTITION.NUMBER": the next creation number to look at.
 Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& places,
-                                      const ExecutionQuery& query) {
+                                      const ExecutionQuery& query, std::size_t page_bytes) {
   namespace keys = engine::keys;
   ExecutionPage page;
   Position start(2);
@@ -97,6 +164,8 @@ Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& 
     if (start.At(0) >= places.size())
       return InvalidArgument("\"{}\" is not a page token", query.token);
   }
+  PageRoom room(query.limit, page_bytes);
+  std::size_t read = 0;
   for (std::size_t p = start.At(0); p < places.size(); ++p) {
     const keys::Range range = keys::All(keys::Table::kDeadLetter);
     const auto cursor = places[p]->store->Read(range.from, range.to);
@@ -107,8 +176,11 @@ Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& 
       const auto id = keys::DeadLetterId(cursor->Key());
       if (!id) return DataLoss("a dead letter has a key of {} bytes", cursor->Key().size());
       const engine::ExecutionPtr execution = MESG_TRY(ReadExecution(*places[p]->store, *id));
-      if (execution == nullptr || !Wanted(query, *execution, execution->state)) continue;
-      if (page.executions.size() == query.limit) {
+      if (execution == nullptr) continue;
+      const bool enough = read >= kPageBytes;
+      read += SizeOf(*execution);
+      if (!enough && !Wanted(query, *execution, execution->state)) continue;
+      if (enough || !room.Take(SizeOf(*execution))) {
         Position token(2);
         token.Set(0, p);
         token.Set(1, execution->created_number);
@@ -127,10 +199,53 @@ Result<ExecutionPage> ListDeadLetters(const std::vector<const PartitionPlace*>& 
 
 }  // namespace
 
+Result<std::vector<KeyValue>> Broker::GetKeys(const InstancePtr& instance,
+                                              const std::vector<std::string>& keys) const {
+  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
+  PageRoom room(keys.size(), settings_.limits.list_bytes);
+  std::vector<KeyValue> values;
+  for (const std::string& key : keys) {
+    KeyValue value{key, "", 0};
+    if (const auto stored = MESG_TRY(store.Get(engine::keys::Value(instance->Name(), key)))) {
+      auto decoded = MESG_TRY(engine::DecodeValue(*stored));
+      value.value = std::move(decoded.value);
+      value.version = decoded.version;
+    }
+    if (!room.Take(SizeOfKey(value))) break;
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+Result<KeyPage> Broker::ListKeys(const InstancePtr& instance, std::string_view prefix,
+                                 std::string_view after, std::size_t limit) const {
+  const store::Store& store = *impl_->SlotOfKey(instance->Name()).place.store;
+  const engine::keys::Range range =
+      engine::keys::OfName(engine::keys::Table::kValue, instance->Name());
+  const std::string first = range.from + std::string(std::max(prefix, after));
+  PageRoom room(std::clamp<std::size_t>(limit, 1, settings_.limits.list_page),
+                settings_.limits.list_bytes);
+  KeyPage page;
+  const auto cursor = store.Read(range.from, range.to);
+  for (cursor->Seek(first); cursor->Valid(); cursor->Next()) {
+    const std::string_view key = cursor->Key().substr(range.from.size());
+    if (!key.starts_with(prefix)) break;
+    if (!after.empty() && key <= after) continue;
+    auto stored = MESG_TRY(engine::DecodeValue(cursor->Value()));
+    KeyValue value{std::string(key), std::move(stored.value), stored.version};
+    page.more = !room.Take(SizeOfKey(value));
+    if (page.more) break;
+    page.values.push_back(std::move(value));
+  }
+  MESG_TRY(cursor->Status());
+  return page;
+}
+
 Result<EventPage> Broker::ListEvents(const EventQuery& query) const {
   EventPage page;
   page.oldest_position = Oldest().Text();
-  const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, settings_.limits.list_page);
+  PageRoom room(std::clamp<std::size_t>(query.limit, 1, settings_.limits.list_page),
+                settings_.limits.list_bytes);
   // The first partition that has the service, or all of them one after the other.
   std::vector<const Impl::Slot*> slots;
   if (!query.filter.name.empty()) {
@@ -164,9 +279,12 @@ Result<EventPage> Broker::ListEvents(const EventQuery& query) const {
         query.newest_first ? place.next - 1 : std::max<std::uint64_t>(lowest, place.oldest);
     if (from) range.from = *std::exchange(from, std::nullopt);
     const auto visit = [&](const HistoryEntry& entry, const engine::ExecutionPtr&) {
-      if (entry.sequence < lowest) return false;
-      page.events.push_back({PositionText(entry.source->name, entry.sequence), entry});
-      return page.events.size() < limit;
+      if (entry.sequence < lowest) return Walk::kStop;
+      if (room.Full()) return Walk::kStopBefore;
+      std::string position = PositionText(entry.source->name, entry.sequence);
+      if (!room.Take(SizeOf(entry) + position.size())) return Walk::kStopBefore;
+      page.events.push_back({std::move(position), entry});
+      return room.Full() ? Walk::kStop : Walk::kOn;
     };
     const HistoryRead read =
         MESG_TRY(query.newest_first
@@ -194,7 +312,7 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
   if (query.dead_letters) {
     std::vector<const PartitionPlace*> places;
     for (const Impl::Slot* slot : slots) places.push_back(&slot->place);
-    reply(ListDeadLetters(places, query));
+    reply(ListDeadLetters(places, query, settings_.limits.list_bytes));
     return;
   }
   auto start = PageStart::Parse(query.token, slots.size());
@@ -203,16 +321,19 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
     return;
   }
   ExecutionPage page;
+  PageRoom room(query.limit, settings_.limits.list_bytes);
   // Open ones first, then closed ones by the order of their results, each newest first. One that
   // closes between two pages may come twice, but is not missed.
   if (start->part == PageStart::kOpen) {
     for (; start->slot < slots.size(); ++start->slot) {
-      auto open = ListOpen(*slots[start->slot]->thread, query,
-                           std::exchange(start->number, {}).value_or(UINT64_MAX),
-                           query.limit - page.executions.size());
-      std::move(open.begin(), open.end(), std::back_inserter(page.executions));
-      if (page.executions.size() < query.limit) continue;
-      start->number = page.executions.back().execution->created_number;
+      const auto read = ReadOpen(slots[start->slot]->place, query,
+                                 std::exchange(start->number, {}).value_or(UINT64_MAX), room, page);
+      if (!read) {
+        reply(read.error());
+        return;
+      }
+      if (read->at_end && !room.Full()) continue;
+      start->number = read->before;
       page.next_token = start->Text();
       reply(std::move(page));
       return;
@@ -232,10 +353,10 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
     const auto read =
         ReadHistoryBackwards(*place.store, range, {filter}, kPageBytes,
                              [&](const HistoryEntry&, const engine::ExecutionPtr& execution) {
-                               if (Wanted(query, *execution, execution->state)) {
-                                 page.executions.push_back({execution, "", {}});
-                               }
-                               return page.executions.size() < query.limit;
+                               if (!Wanted(query, *execution, execution->state)) return Walk::kOn;
+                               if (!room.Take(SizeOf(*execution))) return Walk::kStopBefore;
+                               page.executions.push_back({execution, "", {}});
+                               return room.Full() ? Walk::kStop : Walk::kOn;
                              });
     if (!read) {
       reply(read.error());

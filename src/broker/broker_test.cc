@@ -242,10 +242,11 @@ TEST_F(MainPathTest, KeysAreListedByPrefixInPages) {
   const auto keys = [&](std::string_view prefix, std::string_view after, std::size_t limit) {
     std::string text;
     const auto listed = broker_->ListKeys(shop, prefix, after, limit);
-    for (const KeyValue& value : *listed) text += value.key + "=" + value.value + " ";
-    return text;
+    for (const KeyValue& value : listed->values) text += value.key + "=" + value.value + " ";
+    return text + (listed->more ? "..." : "");
   };
-  EXPECT_EQ(keys("a/", "", 2), "a/1=1 a/2=2 ");
+  EXPECT_EQ(keys("a/", "", 2), "a/1=1 a/2=2 ...");
+  EXPECT_EQ(keys("a/", "", 3), "a/1=1 a/2=2 a/3=3 ");
   EXPECT_EQ(keys("a/", "a/2", 2), "a/3=3 ");
   EXPECT_EQ(keys("", "", 10), "a/1=1 a/2=2 a/3=3 b/1=4 ");
   EXPECT_EQ(keys("c", "", 10), "");

@@ -116,11 +116,10 @@ class BlockCursor {
   std::vector<Index> indexes_;
 };
 
-using Visit = std::function<bool(const HistoryEntry&, const engine::ExecutionPtr&)>;
-
-/// Whether the walk goes on; an entry that fits none of `filters` is passed over.
-Result<bool> Show(const store::Store& store, const HistoryEntry& entry,
-                  const std::vector<Filter>& filters, const Visit& visit) {
+/// Shows an entry to `visit`, unless it fits none of `filters`; adds the size of the execution it
+/// had to read to `bytes`.
+Result<Walk> Show(const store::Store& store, const HistoryEntry& entry,
+                  const std::vector<Filter>& filters, const Visit& visit, std::size_t& bytes) {
   engine::ExecutionPtr result;
   bool read = false;
   for (const Filter& filter : filters) {
@@ -130,11 +129,12 @@ Result<bool> Show(const store::Store& store, const HistoryEntry& entry,
     if (entry.IsResult() && !read) {
       result = MESG_TRY(ReadExecution(store, entry.execution));
       read = true;
+      if (result != nullptr) bytes += SizeOf(*result);
     }
-    if (entry.IsResult() && (result == nullptr || !result->outcome)) return true;
+    if (entry.IsResult() && (result == nullptr || !result->outcome)) return Walk::kOn;
     if (filter.MatchesRest(entry, result.get())) return visit(entry, result);
   }
-  return true;
+  return Walk::kOn;
 }
 
 }  // namespace
@@ -147,15 +147,18 @@ Result<HistoryRead> ReadHistory(const store::Store& store, const HistoryRange& r
   std::size_t bytes = 0;
   for (cursor.Seek(range.from); cursor.Valid(); cursor.Next()) {
     if (bytes >= max_bytes) return read;
-    bytes += cursor.Value().size();
     const HistoryBlock block = MESG_TRY(DecodeHistoryBlock(cursor.Value()));
     if (range.before && block.recorded >= *range.before) break;
     for (const HistoryEntry& entry : block.entries) {
       if (entry.sequence < range.from) continue;
+      if (bytes >= max_bytes) return read;
       read.next = entry.sequence + 1;
       if (range.after && block.recorded < *range.after) continue;
-      if (!MESG_TRY(Show(store, entry, filters, visit))) return read;
+      const Walk walk = MESG_TRY(Show(store, entry, filters, visit, bytes));
+      if (walk == Walk::kStopBefore) read.next = entry.sequence;
+      if (walk != Walk::kOn) return read;
     }
+    bytes += cursor.Value().size();
   }
   MESG_TRY(cursor.Status());
   read.at_end = true;
@@ -170,15 +173,18 @@ Result<HistoryRead> ReadHistoryBackwards(const store::Store& store, const Histor
   std::size_t bytes = 0;
   for (cursor.SeekBack(range.from); cursor.Valid(); cursor.Prev()) {
     if (bytes >= max_bytes) return read;
-    bytes += cursor.Value().size();
     const HistoryBlock block = MESG_TRY(DecodeHistoryBlock(cursor.Value()));
     if (range.after && block.recorded < *range.after) break;
     for (auto entry = block.entries.rbegin(); entry != block.entries.rend(); ++entry) {
       if (entry->sequence > range.from) continue;
+      if (bytes >= max_bytes) return read;
       read.next = entry->sequence - 1;
       if (range.before && block.recorded >= *range.before) continue;
-      if (!MESG_TRY(Show(store, *entry, filters, visit))) return read;
+      const Walk walk = MESG_TRY(Show(store, *entry, filters, visit, bytes));
+      if (walk == Walk::kStopBefore) read.next = entry->sequence;
+      if (walk != Walk::kOn) return read;
     }
+    bytes += cursor.Value().size();
   }
   MESG_TRY(cursor.Status());
   read.at_end = true;
@@ -192,16 +198,43 @@ Result<std::uint64_t> OldestSequence(const store::Store& store) {
   return counters.oldest_sequence;
 }
 
-Result<engine::ExecutionPtr> ReadExecution(const store::Store& store, const ExecutionId& id) {
+Result<std::shared_ptr<Execution>> ReadExecution(const store::Store& store, const ExecutionId& id) {
   // It may be closed between two reads: then it is found at the third.
   for (const std::string& key :
        {keys::ClosedExecution(id), keys::OpenExecution(id), keys::ClosedExecution(id)}) {
-    if (const auto stored = MESG_TRY(store.Get(key))) {
-      return engine::ExecutionPtr(
-          std::make_shared<const Execution>(MESG_TRY(DecodeExecution(*stored))));
-    }
+    if (const auto stored = MESG_TRY(store.Get(key)))
+      return std::make_shared<Execution>(MESG_TRY(DecodeExecution(*stored)));
   }
-  return engine::ExecutionPtr();
+  return std::shared_ptr<Execution>();
+}
+
+namespace {
+
+constexpr std::size_t kFixedSize = 512;  // Numbers, times, hashes, positions, what it waits for.
+
+std::size_t SizeOf(const Source& source) {
+  return source.name.size() + source.service_hash.size() + source.instance_hash.size();
+}
+
+}  // namespace
+
+std::size_t SizeOf(const HistoryEntry& entry) {
+  return kFixedSize + SizeOf(*entry.source) + entry.key.size() + entry.data.size() +
+         entry.id.size() + entry.traceparent.size();
+}
+
+std::size_t SizeOf(const Execution& execution) {
+  constexpr std::size_t kFixedTag = 8;
+  constexpr std::size_t kFixedAttempt = 64;
+  std::size_t size = kFixedSize + SizeOf(*execution.source) + execution.task.size() +
+                     execution.inputs.size() + execution.idempotency_key.size() +
+                     execution.traceparent.size();
+  for (const std::string& tag : execution.tags) size += kFixedTag + tag.size();
+  for (const Attempt& attempt : execution.attempts)
+    size += kFixedAttempt + attempt.reason.size() + attempt.worker.size();
+  if (const auto& outcome = execution.outcome)
+    size += outcome->output_key.size() + outcome->outputs.size() + outcome->error.size();
+  return size;
 }
 
 }  // namespace mesg::broker

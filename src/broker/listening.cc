@@ -143,13 +143,15 @@ void Listening::Read(const ListenerPtr& listener, PartitionPlace& place, std::ui
     return;
   }
   std::vector<std::pair<HistoryEntry, engine::ExecutionPtr>> found;
+  std::size_t bytes = 0;
+  const auto take = [&](const HistoryEntry& entry, const engine::ExecutionPtr& result) {
+    if (entry.sequence >= durable) return Walk::kStopBefore;
+    found.emplace_back(entry, result);
+    bytes += SizeOf(entry) + (result == nullptr ? 0 : SizeOf(*result));
+    return found.size() < kReadItems && bytes < kReadBytes ? Walk::kOn : Walk::kStop;
+  };
   const auto read =
-      ReadHistory(*place.store, HistoryRange{next, {}, {}}, *listener->filters, kReadBytes,
-                  [&](const HistoryEntry& entry, const engine::ExecutionPtr& result) {
-                    if (entry.sequence >= durable) return false;
-                    found.emplace_back(entry, result);
-                    return found.size() < kReadItems;
-                  });
+      ReadHistory(*place.store, HistoryRange{next, {}, {}}, *listener->filters, kReadBytes, take);
   if (!read) {
     Fail(listener, read.error());
     return;

@@ -259,6 +259,9 @@ void AddLimits(std::vector<Setting>& rows) {
   rows.push_back(Count<std::size_t>(
       group, "list_page", "Items of one page of a list.", {.least = 1, .most = 10'000},
       [](Config& c) -> std::size_t& { return c.broker.limits.list_page; }));
+  rows.push_back(Size(group, "list_bytes", "The same in bytes; one item may have more.",
+                      {.least = kKiB, .most = 64 * kMiB},
+                      [](Config& c) -> std::uint64_t& { return c.broker.limits.list_bytes; }));
   rows.push_back(Count<std::uint64_t>(
       group, "open_executions", "Executions without a result; more are refused.", {},
       [](Config& c) -> std::uint64_t& { return c.broker.engine.max_open_executions; }));

@@ -108,6 +108,15 @@ Execution& State::MustFindOpen(const ExecutionId& id) {
   return *found->second;
 }
 
+void State::AddOpen(std::shared_ptr<Execution> execution) {
+  open_bytes_ += Weight(*execution);
+  ++open_count_[execution->source->instance_hash];
+  // Mostly the newest.
+  open_by_number_.emplace_hint(open_by_number_.end(), execution->created_number, execution.get());
+  const ExecutionId id = execution->id;
+  open_.emplace(id, std::move(execution));
+}
+
 void State::PutOpen(const Execution& execution) {
   std::string value;
   Encode(execution, value);
@@ -163,10 +172,7 @@ void State::FoldOne(ExecutionCreated&& record) {
              "creation numbers leave a gap");
   ++numbers_.next_created_number;
   PutOpen(*execution);
-  open_bytes_ += Weight(*execution);
-  ++open_count_[execution->source->instance_hash];
-  const ExecutionId id = execution->id;
-  open_.emplace(id, std::move(execution));
+  AddOpen(std::move(execution));
 }
 
 void State::FoldOne(ExecutionDispatched&& record) {
@@ -213,6 +219,7 @@ void State::FoldOne(ExecutionFinished&& record) {
   if (auto& count = open_count_[execution->source->instance_hash]; --count == 0) {
     open_count_.erase(execution->source->instance_hash);
   }
+  open_by_number_.erase(execution->created_number);
   open_.erase(found);
   closed_.insert_or_assign(execution->id, std::pair(last_commit_ + 1, ExecutionPtr(execution)));
   current_.executions.push_back(execution->id);
@@ -535,10 +542,7 @@ Result<void> State::LoadExecutions() {
                        instance != instances_.end()) {
                      execution->source = instance->second->source;
                    }
-                   open_bytes_ += Weight(*execution);
-                   ++open_count_[execution->source->instance_hash];
-                   const ExecutionId id = execution->id;
-                   open_.emplace(id, std::move(execution));
+                   AddOpen(std::move(execution));
                    return {};
                  });
 }

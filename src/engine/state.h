@@ -61,6 +61,8 @@ class State {
   }
   const std::map<std::string, Held>& Holds() const { return holds_; }
   const std::unordered_map<ExecutionId, std::shared_ptr<Execution>>& Open() const { return open_; }
+  /// The same in the order of their creation, for who looks at a part at a time.
+  const std::map<std::uint64_t, const Execution*>& OpenByNumber() const { return open_by_number_; }
   const std::map<std::pair<PartitionId, std::uint64_t>, std::string>& Outgoing() const {
     return outgoing_;
   }
@@ -103,6 +105,7 @@ class State {
   void FoldOne(HistoryTrimmed&& record);
 
   Execution& MustFindOpen(const ExecutionId& id);
+  void AddOpen(std::shared_ptr<Execution> execution);
   void PutOpen(const Execution& execution);
   void PutDeadLetter(const Execution& execution);
   void DeleteDeadLetter(const Execution& execution);
@@ -122,6 +125,7 @@ class State {
   TimePoint last_recorded_{};  // Of the newest block.
 
   std::unordered_map<ExecutionId, std::shared_ptr<Execution>> open_;
+  std::map<std::uint64_t, const Execution*> open_by_number_;  // By created_number; of open_.
   std::uint64_t open_bytes_ = 0;
   std::uint64_t dead_letters_ = 0;
   std::unordered_map<std::string, std::uint64_t> open_count_;         // By instance hash.

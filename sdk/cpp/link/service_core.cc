@@ -270,17 +270,24 @@ Result<KeyValue> ServiceCore::Get(std::string_view key) {
 
 Result<std::vector<KeyValue>> ServiceCore::List(std::string_view prefix, unsigned limit,
                                                 std::string_view after) {
+  constexpr unsigned kDefaultLimit = 1'000;
+  const unsigned wanted = limit == 0 ? kDefaultLimit : limit;
   const auto stub = v1::Worker::NewStub(connection_->channel());
   v1::ListKeysRequest request;
-  v1::ListKeysResponse response;
   request.set_prefix(std::string(prefix));
-  request.set_limit(limit);
   request.set_after(std::string(after));
-  MESG_TRY(CallUntil(*connection_, kKeyTimeout, [&](grpc::ClientContext& context) {
-    return stub->ListKeys(&context, request, &response);
-  }));
   std::vector<KeyValue> values;
-  for (const v1::KeyValue& wire : response.values()) values.push_back(FromWire(wire));
+  // Large values come in several answers.
+  for (bool more = true; more && values.size() < wanted;) {
+    v1::ListKeysResponse response;
+    request.set_limit(wanted - static_cast<unsigned>(values.size()));
+    MESG_TRY(CallUntil(*connection_, kKeyTimeout, [&](grpc::ClientContext& context) {
+      return stub->ListKeys(&context, request, &response);
+    }));
+    for (const v1::KeyValue& wire : response.values()) values.push_back(FromWire(wire));
+    more = response.more() && !response.values().empty();
+    if (more) request.set_after(values.back().key);
+  }
   return values;
 }
 

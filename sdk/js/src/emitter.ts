@@ -1,5 +1,6 @@
 import { closedError, Connection } from './connection';
 import { fromCallError, MesgError } from './errors';
+import { getKeys } from './keys';
 import { ReconnectingStream, StreamOwner } from './stream';
 import type * as wire from './wire';
 
@@ -207,9 +208,7 @@ export class Emitter implements StreamOwner<wire.EmitResponse> {
     this.settling = true;
     try {
       const conditional = unit.changes.filter((change) => change.expectedVersion !== undefined);
-      const { values } = await this.connection.call<unknown, { values: wire.KeyValue[] }>('Worker', 'GetKeys', {
-        keys: unit.changes.map((change) => change.key),
-      });
+      const values = await getKeys(this.connection, unit.changes.map((change) => change.key));
       const found = new Map(values.map((value) => [value.key, value]));
       const version = (change: wire.KeyChange) => Number(found.get(change.key)?.version ?? 0);
       const unmoved = conditional.some((change) => version(change) === Number(change.expectedVersion));

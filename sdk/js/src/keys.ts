@@ -61,19 +61,26 @@ export class KeyReader {
 
   /** The same for several keys, in their order. */
   async getMany<T = any>(keys: string[]): Promise<KeyEntry<T>[]> {
-    const { values } = await this.connection.call<wire_GetKeys, wire_Keys>('Worker', 'GetKeys', { keys });
-    const found = new Map(values.map((value) => [value.key, value]));
-    return keys.map((key) => this.entry(key, found.get(key)));
+    const values = await getKeys(this.connection, keys);
+    return keys.map((key, i) => this.entry(key, values[i]));
   }
 
-  /** The keys that begin with `prefix`, in order: one page. Go on with `after: last.key`. */
+  /** The keys that begin with `prefix`, in order: `limit` of them (1,000). Go on with `after: last.key`. */
   async list<T = any>(options: { prefix?: string; limit?: number; after?: string } = {}): Promise<KeyEntry<T>[]> {
-    const { values } = await this.connection.call<unknown, wire_Keys>('Worker', 'ListKeys', {
-      prefix: options.prefix ?? '',
-      limit: options.limit ?? 0,
-      after: options.after ?? '',
-    });
-    return values.map((value) => this.entry(value.key, value));
+    const limit = options.limit || 1000;
+    const all: wire.KeyValue[] = [];
+    // Large values come in several answers.
+    for (let more = true, after = options.after ?? ''; more && all.length < limit; ) {
+      const page: wire_Keys = await this.connection.call<unknown, wire_Keys>('Worker', 'ListKeys', {
+        prefix: options.prefix ?? '',
+        limit: limit - all.length,
+        after,
+      });
+      all.push(...page.values);
+      more = page.more === true && page.values.length > 0;
+      if (more) after = all[all.length - 1].key;
+    }
+    return all.map((value) => this.entry(value.key, value));
   }
 
   private entry(key: string, found: wire.KeyValue | undefined): KeyEntry {
@@ -86,8 +93,18 @@ export class KeyReader {
   }
 }
 
-type wire_GetKeys = { keys: string[] };
-type wire_Keys = { values: wire.KeyValue[] };
+type wire_Keys = { values: wire.KeyValue[]; more?: boolean };
+
+/** The values of all keys, in their order. Large ones come in several answers. */
+export async function getKeys(connection: Connection, keys: string[]): Promise<wire.KeyValue[]> {
+  const all: wire.KeyValue[] = [];
+  while (all.length < keys.length) {
+    const { values } = await connection.call<unknown, wire_Keys>('Worker', 'GetKeys', { keys: keys.slice(all.length) });
+    if (values.length === 0) throw new MesgError('INTERNAL', 'Core answered no key of those that were asked for');
+    all.push(...values);
+  }
+  return all;
+}
 
 /** The key-value store of a service's instance. All workers of the instance share it. */
 export class Keys extends KeyReader {

@@ -135,10 +135,12 @@ export class FakeCore {
     });
     this.server.addService(api.Worker.service, {
       Connect: this.stream((call, message) => this.worker(call, message), true),
-      GetKeys: this.unary(({ keys }) => ({ values: keys.map((key: string) => this.keyValue(key)) }), true),
-      ListKeys: this.unary(({ prefix, after }) => {
+      // No answer has more than two, as if their values were large.
+      GetKeys: this.unary(({ keys }) => ({ values: keys.slice(0, 2).map((key: string) => this.keyValue(key)) }), true),
+      ListKeys: this.unary(({ prefix, after, limit }) => {
         const keys = [...this.keys.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
-        return { values: keys.map((key) => this.keyValue(key)) };
+        const most = Math.min(limit, 2);
+        return { values: keys.slice(0, most).map((key) => this.keyValue(key)), more: keys.length > most };
       }, true),
     });
     this.port = await new Promise<number>((resolve, reject) => {

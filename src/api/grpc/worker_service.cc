@@ -54,13 +54,14 @@ class WorkerService final : public v1::Worker::CallbackService {
     if (!instance) return Finish(*call, instance.error());
     const std::size_t limit =
         request->limit() == 0 ? kMostKeys : std::min<std::size_t>(request->limit(), kMostKeys);
-    return FinishLater(
-        *context_, *call,
-        [&broker, instance = *instance, request, response, limit]() -> Result<void> {
-          Fill(MESG_TRY(broker.ListKeys(instance, request->prefix(), request->after(), limit)),
-               *response);
-          return {};
-        });
+    return FinishLater(*context_, *call,
+                       [&broker, instance = *instance, request, response, limit]() -> Result<void> {
+                         const auto page = MESG_TRY(
+                             broker.ListKeys(instance, request->prefix(), request->after(), limit));
+                         Fill(page.values, *response);
+                         response->set_more(page.more);
+                         return {};
+                       });
   }
 
  private:
