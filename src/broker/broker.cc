@@ -103,7 +103,7 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
   };
   world.instance = [this](const auto& record, bool removed) { OnInstance(record, removed); };
   world.subscription = [this](const std::shared_ptr<const engine::Subscription>& subscription) {
-    catalog.With([&](CatalogPtr& current) { current = current->With(subscription); });
+    subscriptions.With([&](auto& by_name) { by_name[subscription->name] = subscription; });
     if (subscription->broken) {
       listening->FailSubscription(
           subscription->name, OutOfRange("subscription \"{}\" is broken: {}", subscription->name,
@@ -112,7 +112,7 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
     }
   };
   world.subscription_removed = [this](const std::string& name) {
-    catalog.With([&](CatalogPtr& current) { current = current->WithoutSubscription(name); });
+    subscriptions.With([&](auto& by_name) { by_name.erase(name); });
     listening->FailSubscription(
         name, NotFound("subscription \"{}\" was deleted", name).Because("SUBSCRIPTION_NOT_FOUND"));
   };
@@ -137,10 +137,10 @@ Result<void> Broker::Impl::Start(std::vector<std::unique_ptr<engine::Engine>> en
       const auto instance = MESG_TRY(DeployedInstance::Make(record));
       catalog.With([&](CatalogPtr& current) { current = current->With(instance); });
     }
-    for (const auto& [name, subscription] : engine->Current().Subscriptions()) {
-      catalog.With(
-          [&added = subscription](CatalogPtr& current) { current = current->With(added); });
-    }
+    subscriptions.With([&](auto& by_name) {
+      const auto& stored = engine->Current().Subscriptions();
+      by_name.insert(stored.begin(), stored.end());
+    });
   }
   std::random_device random;
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -266,20 +266,19 @@ void Broker::Listen(std::vector<Filter> filters, std::optional<Position> from,
 
 void Broker::ListenSubscription(const std::string& name, std::vector<Filter> filters,
                                 std::shared_ptr<ListenerSink> sink, Reply<ListenerId> ready) {
-  const CatalogPtr catalog = Deployed();
-  const auto subscription = catalog->Subscriptions().find(name);
-  if (subscription == catalog->Subscriptions().end()) {
+  const SubscriptionPtr subscription = FindSubscription(name);
+  if (subscription == nullptr) {
     ready(NotFound("subscription \"{}\" does not exist; create it first", name)
               .Because("SUBSCRIPTION_NOT_FOUND"));
     return;
   }
-  if (subscription->second->broken) {
-    ready(OutOfRange("subscription \"{}\" is broken: {}", name, subscription->second->broken_reason)
+  if (subscription->broken) {
+    ready(OutOfRange("subscription \"{}\" is broken: {}", name, subscription->broken_reason)
               .Because("SUBSCRIPTION_BROKEN"));
     return;
   }
   Position from(Partitions());
-  for (const auto& [partition, sequence] : subscription->second->acknowledged) {
+  for (const auto& [partition, sequence] : subscription->acknowledged) {
     if (partition < Partitions()) from.Set(partition, sequence);
   }
   impl_->listening->Listen(std::move(filters), from, name, std::move(sink), std::move(ready));
@@ -289,6 +288,22 @@ void Broker::Resume(ListenerId listener) { impl_->listening->Resume(listener); }
 
 void Broker::StopListening(ListenerId listener, std::function<void()> done) {
   impl_->listening->Stop(listener, std::move(done));
+}
+
+Broker::SubscriptionPtr Broker::FindSubscription(std::string_view name) const {
+  return impl_->subscriptions.With([&](const auto& by_name) {
+    const auto found = by_name.find(name);
+    return found == by_name.end() ? nullptr : found->second;
+  });
+}
+
+std::vector<Broker::SubscriptionPtr> Broker::Subscriptions() const {
+  return impl_->subscriptions.With([](const auto& by_name) {
+    std::vector<SubscriptionPtr> all;
+    all.reserve(by_name.size());
+    for (const auto& [name, subscription] : by_name) all.push_back(subscription);
+    return all;
+  });
 }
 
 bool Broker::IsConnected(const std::string& subscription) const {

@@ -165,7 +165,7 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  /// What is deployed and subscribed right now.
+  /// What is deployed right now.
   CatalogPtr Deployed() const;
   const Settings& GetSettings() const { return settings_; }
   Counters Count() const;
@@ -213,6 +213,10 @@ class Broker {
                  Reply<void> reply);
   void Acknowledge(const std::string& name, const Position& position, Reply<void> reply);
   void Unsubscribe(const std::string& name, Reply<void> reply);
+  using SubscriptionPtr = std::shared_ptr<const engine::Subscription>;
+  /// As it is acknowledged right now; null when there is none.
+  SubscriptionPtr FindSubscription(std::string_view name) const;
+  std::vector<SubscriptionPtr> Subscriptions() const;  ///< By name.
   bool IsConnected(const std::string& subscription) const;
   Position Newest() const;  ///< The last durable sequence of every partition.
   Position Oldest() const;  ///< Everything up to here is no longer kept.

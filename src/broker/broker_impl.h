@@ -2,6 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +49,8 @@ struct Broker::Impl {
   const Settings& settings;
   const DeliveryIds ids;
   Guarded<CatalogPtr> catalog{std::make_shared<const Catalog>()};
+  // Apart from the catalog, because every acknowledgement changes one of them.
+  Guarded<std::map<std::string, SubscriptionPtr, std::less<>>> subscriptions;
   Guarded<std::function<void(const InstancePtr&, bool)>> observer;
   std::function<void(Error)> fatal;
   std::atomic<bool> fatal_told = false;

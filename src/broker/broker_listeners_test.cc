@@ -149,6 +149,20 @@ TEST_F(ListenersTest, AListenerWithoutRoomIsCaughtUpLaterAndHoldsUpNobody) {
   EXPECT_EQ(listener_->log.Lines(156), quick->log.Lines(156));
 }
 
+TEST_F(ListenersTest, AListenerThatBeginsWithoutRoomIsToldNothingUntilItHasSome) {
+  EmitMany("a", 20);
+  listener_->room = false;
+  const ListenerId id = Listen({Filter{}}, listener_, Position(1));
+  Settle();
+  EXPECT_EQ(listener_->log.size(), 0U);
+  listener_->room = true;
+  broker_->Resume(id);
+  listener_->log.Lines(20);
+  EmitMany("b", 5);
+  listener_->log.Lines(25);
+  EXPECT_EQ(listener_->log.size(), 25U);
+}
+
 TEST_F(ListenersTest, AThousandListenersComeAndGoWithoutATrace) {
   for (int i = 0; i < 1000; ++i) StopListening(Listen({Filter{}, Results()}, listener_));
   EXPECT_EQ(broker_->Count().listeners, 0U);
@@ -249,8 +263,7 @@ TEST_F(ListenersTest, ASubscriptionHoldsBackRetentionUpToItsLimitThenBreaks) {
   for (int i = 0; i < 10 && broker_->Oldest().At(0) == 0; ++i) Advance(seconds(2));
   EXPECT_GT(broker_->Oldest().At(0), 0U) << "no longer held";
   EXPECT_THAT(listener_->log.Lines(71), HasSubstr("failed: SUBSCRIPTION_BROKEN"));
-  const auto catalog = broker_->Deployed();
-  EXPECT_TRUE(catalog->Subscriptions().find("s")->second->broken);
+  EXPECT_TRUE(broker_->FindSubscription("s")->broken);
   EXPECT_EQ(ListenNamed("s", listener_).error().reason, "SUBSCRIPTION_BROKEN");
 }
 

@@ -151,20 +151,4 @@ std::shared_ptr<const Catalog> Catalog::Without(std::string_view instance_hash) 
   return next;
 }
 
-std::shared_ptr<const Catalog> Catalog::With(
-    std::shared_ptr<const engine::Subscription> subscription) const {
-  auto next = std::make_shared<Catalog>(*this);
-  const std::string name = subscription->name;
-  next->subscriptions_.insert_or_assign(name, std::move(subscription));
-  return next;
-}
-
-std::shared_ptr<const Catalog> Catalog::WithoutSubscription(std::string_view name) const {
-  auto next = std::make_shared<Catalog>(*this);
-  if (const auto found = next->subscriptions_.find(name); found != next->subscriptions_.end()) {
-    next->subscriptions_.erase(found);
-  }
-  return next;
-}
-
 }  // namespace mesg::broker

@@ -45,7 +45,7 @@ class DeployedInstance {
 };
 using InstancePtr = std::shared_ptr<const DeployedInstance>;
 
-/// What is deployed and subscribed, as one immutable snapshot; a change makes a new one.
+/// What is deployed, as one immutable snapshot; a change makes a new one.
 class Catalog {
  public:
   /// By instance name, service sid, service hash or instance hash, in this order; the active one
@@ -57,22 +57,14 @@ class Catalog {
   /// Exact; null when there is none. Draining ones too.
   InstancePtr FindInstance(std::string_view instance_hash) const;
   std::vector<InstancePtr> Instances() const;
-  const std::map<std::string, std::shared_ptr<const engine::Subscription>, std::less<>>&
-  Subscriptions() const {
-    return subscriptions_;
-  }
 
   // Each returns the next snapshot.
   std::shared_ptr<const Catalog> With(InstancePtr instance) const;
   std::shared_ptr<const Catalog> Without(std::string_view instance_hash) const;
-  std::shared_ptr<const Catalog> With(
-      std::shared_ptr<const engine::Subscription> subscription) const;
-  std::shared_ptr<const Catalog> WithoutSubscription(std::string_view name) const;
 
  private:
   std::map<std::string, InstancePtr, std::less<>> by_hash_;  // Instance hash.
   std::unordered_map<std::string, InstancePtr> by_token_;
-  std::map<std::string, std::shared_ptr<const engine::Subscription>, std::less<>> subscriptions_;
 };
 using CatalogPtr = std::shared_ptr<const Catalog>;
 

@@ -73,36 +73,45 @@ void Listeners::RemoveInterest(const Interest& interest) {
   if (group.empty()) groups_.erase(found);
 }
 
-bool Listeners::Add(ListenerId id, std::shared_ptr<const std::vector<Filter>> filters,
-                    std::shared_ptr<ListenerSink> sink, std::uint64_t next) {
-  if (next < next_ && (recent_.empty() || recent_.front().block->first > next)) return false;
+std::optional<std::uint64_t> Listeners::Add(ListenerId id,
+                                            std::shared_ptr<const std::vector<Filter>> filters,
+                                            std::shared_ptr<ListenerSink> sink,
+                                            std::uint64_t next) {
+  // What is looked at in one turn, which commits wait for; at least one block.
+  constexpr std::size_t kBacklogBytes = 1 << 20;
+  if (next < next_ && (recent_.empty() || recent_.front().block->first > next)) return next;
+  std::size_t bytes = 0;
+  for (const Recent& recent : recent_) {
+    const std::uint64_t end = recent.block->first + recent.block->entries.size();
+    if (end <= next) continue;
+    if (bytes >= kBacklogBytes || !sink->HasRoom()) return next;
+    bytes += recent.bytes;
+    PushMatching(recent, *filters, *sink, next);
+    next = end;
+  }
   auto listener = std::make_unique<Listener>();
   listener->id = id;
   listener->filters = std::move(filters);
   listener->sink = std::move(sink);
-  listener->offered = next - 1;
-  listener->pushed = next - 1;
-  for (const Recent& recent : recent_) {
-    for (const HistoryEntry& entry : recent.block->entries) {
-      if (entry.sequence < next) continue;
-      engine::ExecutionPtr result;
-      if (entry.IsResult()) result = recent.results.at(entry.execution);
-      if (std::ranges::any_of(*listener->filters, [&](const Filter& filter) {
-            return filter.Matches(entry, result.get());
-          })) {
-        listener->pending.push_back({entry, std::move(result)});
-      }
-    }
-  }
-  if (next < next_) {
-    pushed_ += listener->pending.size();
-    listener->sink->Push(partition_, listener->pending, next_ - 1);
-    listener->pending.clear();
-    listener->offered = listener->pushed = next_ - 1;
-  }
+  listener->offered = listener->pushed = next - 1;
   for (const Filter& filter : *listener->filters) AddInterest({listener.get(), &filter});
   listeners_.emplace(id, std::move(listener));
-  return true;
+  return std::nullopt;
+}
+
+void Listeners::PushMatching(const Recent& recent, const std::vector<Filter>& filters,
+                             ListenerSink& sink, std::uint64_t from) {
+  std::vector<Item> items;
+  for (const HistoryEntry& entry : recent.block->entries) {
+    if (entry.sequence < from) continue;
+    engine::ExecutionPtr result;
+    if (entry.IsResult()) result = recent.results.at(entry.execution);
+    const bool wanted = std::ranges::any_of(
+        filters, [&](const Filter& filter) { return filter.Matches(entry, result.get()); });
+    if (wanted) items.push_back({entry, std::move(result)});
+  }
+  pushed_ += items.size();
+  sink.Push(partition_, items, recent.block->first + recent.block->entries.size() - 1);
 }
 
 void Listeners::Remove(ListenerId id) {
@@ -206,12 +215,18 @@ void Listeners::Append(const std::shared_ptr<const HistoryBlock>& block,
   }
 }
 
-void Listeners::PushProgress() {
-  for (const auto& [id, listener] : listeners_) {
-    if (listener->pushed + 1 == next_ || !listener->sink->HasRoom()) continue;
-    listener->sink->Push(partition_, {}, next_ - 1);
-    listener->pushed = next_ - 1;
+bool Listeners::PushProgress(std::size_t most) {
+  auto next = listeners_.upper_bound(told_progress_);
+  for (; next != listeners_.end() && most > 0; ++next, --most) {
+    Listener& listener = *next->second;
+    told_progress_ = listener.id;
+    if (listener.pushed + 1 == next_ || !listener.sink->HasRoom()) continue;
+    listener.sink->Push(partition_, {}, next_ - 1);
+    listener.pushed = next_ - 1;
   }
+  if (next != listeners_.end()) return false;
+  told_progress_ = 0;
+  return true;
 }
 
 }  // namespace mesg::broker

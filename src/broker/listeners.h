@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,18 +34,21 @@ class Listeners {
   Listeners(engine::PartitionId partition, std::uint64_t next, Lagging lagging);
   ~Listeners();
 
-  /// Adds a listener that has been told everything before `next`. False when that is too long ago
-  /// to be made up from what is at hand; then nothing happens, and it has to be caught up further.
-  bool Add(ListenerId id, std::shared_ptr<const std::vector<Filter>> filters,
-           std::shared_ptr<ListenerSink> sink, std::uint64_t next);
+  /// Adds a listener that has been told everything before `next`, and tells it what came since, as
+  /// far as that is at hand, its sink has room, and it is not too much for one turn. Else it is not
+  /// added, and has to be caught up from the answered sequence on, which may be behind `next`.
+  std::optional<std::uint64_t> Add(ListenerId id,
+                                   std::shared_ptr<const std::vector<Filter>> filters,
+                                   std::shared_ptr<ListenerSink> sink, std::uint64_t next);
   void Remove(ListenerId id);
 
   /// `block` is durable. `results` has the executions behind its results.
   void Append(const std::shared_ptr<const HistoryBlock>& block,
               const std::unordered_map<ExecutionId, engine::ExecutionPtr>& results);
 
-  /// Tells listeners that have heard nothing for a while how far the history is.
-  void PushProgress();
+  /// Tells listeners that have heard nothing for a while how far the history is: the next `most` of
+  /// them. True when all had their turn; the next call begins anew.
+  bool PushProgress(std::size_t most);
 
   std::uint64_t Next() const { return next_; }
   std::size_t size() const { return listeners_.size(); }
@@ -78,13 +83,16 @@ class Listeners {
   void Offer(const Group& group, const HistoryEntry& entry, const engine::ExecutionPtr& result);
   void OfferTo(const Interest& interest, const HistoryEntry& entry,
                const engine::ExecutionPtr& result);
+  void PushMatching(const Recent& recent, const std::vector<Filter>& filters, ListenerSink& sink,
+                    std::uint64_t from);
   void Dispatch(const Recent& recent);
   void Flush();
 
   const engine::PartitionId partition_;
   std::uint64_t next_;
   const Lagging lagging_;
-  std::unordered_map<ListenerId, std::unique_ptr<Listener>> listeners_;
+  std::map<ListenerId, std::unique_ptr<Listener>> listeners_;
+  ListenerId told_progress_ = 0;  // The last one that was, in the round that is under way.
   std::unordered_map<std::string, Group> groups_;
   std::vector<Listener*> touched_;
   std::string scratch_;

@@ -99,10 +99,7 @@ void Listening::Begin(const ListenerPtr& listener, std::optional<Position> from,
           }
           const std::uint64_t next =
               after ? std::max(*after + 1, numbers.oldest_sequence) : partition.Live().Next();
-          if (!listener->stopped &&
-              !partition.Live().Add(listener->id, listener->filters, listener->sink, next)) {
-            QueueRead(listener, *place, next);
-          }
+          JoinNow(listener, *place, partition.Live(), next);
           if (--joint->left == 0 && !joint->failed) joint->ready(listener->id);
         });
   }
@@ -118,10 +115,15 @@ void Listening::QueueRead(const ListenerPtr& listener, PartitionPlace& place, st
 
 void Listening::Join(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next) {
   place.thread->SubmitAlways([this, listener, &place, next](Partition& partition, TimePoint) {
-    if (listener->stopped) return;
-    if (!partition.Live().Add(listener->id, listener->filters, listener->sink, next))
-      QueueRead(listener, place, next);
+    JoinNow(listener, place, partition.Live(), next);
   });
+}
+
+void Listening::JoinNow(const ListenerPtr& listener, PartitionPlace& place, Listeners& live,
+                        std::uint64_t next) {
+  if (listener->stopped) return;
+  if (const auto from = live.Add(listener->id, listener->filters, listener->sink, next))
+    QueueRead(listener, place, *from);
 }
 
 void Listening::Read(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next) {

@@ -13,6 +13,7 @@
 #include "base/guarded.h"
 #include "broker/filter.h"
 #include "broker/history_thread.h"
+#include "broker/listeners.h"
 #include "broker/partition_thread.h"
 #include "broker/position.h"
 #include "broker/sinks.h"
@@ -79,6 +80,9 @@ class Listening {
   void Read(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
   void QueueRead(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
   void Join(const ListenerPtr& listener, PartitionPlace& place, std::uint64_t next);
+  /// On the partition's thread.
+  void JoinNow(const ListenerPtr& listener, PartitionPlace& place, Listeners& live,
+               std::uint64_t next);
   void Fail(const ListenerPtr& listener, const Error& error);
   void Begin(const ListenerPtr& listener, std::optional<Position> from, Ready ready);
 

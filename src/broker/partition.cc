@@ -18,6 +18,8 @@ constexpr std::size_t kWorthACommit = std::size_t{32} << 10;
 constexpr std::size_t kEffectsAtOnce = 64;
 
 constexpr Duration kProgress = std::chrono::seconds(5);
+/// Listeners that are told in one turn how far the history is.
+constexpr std::size_t kProgressAtOnce = 128;
 
 Error Stopping() {
   return Unavailable("Core is stopping: a commit failed, and nobody knows what reached the disk")
@@ -328,8 +330,8 @@ void Partition::Turn(TimePoint now) {
     next_tick_ = now + (busy ? kTickBusy : kTickIdle);
   }
   if (next_progress_ <= now) {
-    listeners_.PushProgress();
-    next_progress_ = now + kProgress;
+    telling_progress_ = !listeners_.PushProgress(kProgressAtOnce);
+    if (!telling_progress_) next_progress_ = now + kProgress;
   }
   CommitIfPossible(now);
   Flush();
@@ -349,6 +351,7 @@ void Partition::Flush() {
 std::optional<TimePoint> Partition::NextTimer() const {
   std::optional<TimePoint> next = next_tick_;
   if (const auto timer = dispatcher_.NextTimer(); timer && (!next || *timer < *next)) next = timer;
+  if (telling_progress_ && (!next || next_progress_ < *next)) next = next_progress_;
   return next;
 }
 

@@ -129,6 +129,7 @@ class Partition {
   std::vector<std::shared_ptr<ResultSink>> to_flush_;
   std::optional<TimePoint> next_tick_;
   TimePoint next_progress_{};
+  bool telling_progress_ = false;  // A part of the listeners was told.
   TimePoint last_time_{};
   bool failed_ = false;
   Statistics counted_;

@@ -111,7 +111,7 @@ void Follower::Begin(std::size_t partition, std::optional<std::uint64_t> after) 
       place.began = next;
       place.heard.clear();
     }
-    if (!core.Live().Add(id, filters_, sink, next)) place.reading = next;
+    if (const auto from = core.Live().Add(id, filters_, sink, next)) place.reading = *from;
   });
 }
 
@@ -158,7 +158,8 @@ void Follower::Join(std::size_t partition, std::uint64_t next) {
   world_.node.Submit(partition, [this, partition, next, id = id_, sink = sink_](
                                     broker::Partition& core, TimePoint) {
     if (id != id_) return;
-    if (!core.Live().Add(id, filters_, sink, next)) places_[partition].reading = next;
+    if (const auto from = core.Live().Add(id, filters_, sink, next))
+      places_[partition].reading = *from;
   });
 }
 
@@ -181,9 +182,9 @@ void Follower::Read(std::size_t partition) {
   const auto read =
       broker::ReadHistory(store, {next, {}, {}}, *filters_, 1 + world_.run.random.Below(2000),
                           [&](const HistoryEntry& entry, const engine::ExecutionPtr& result) {
-                            if (entry.sequence >= durable) return false;
+                            if (entry.sequence >= durable) return broker::Walk::kStopBefore;
                             found.emplace_back(entry, result);
-                            return found.size() < most;
+                            return found.size() < most ? broker::Walk::kOn : broker::Walk::kStop;
                           });
   MESG_CHECK(read);
   std::vector<broker::Item> items;

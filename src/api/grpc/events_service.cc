@@ -131,7 +131,7 @@ class EventsService final : public v1::Events::CallbackService {
                                               const v1::ListSubscriptionsRequest* /*request*/,
                                               v1::ListSubscriptionsResponse* response) override {
     return FinishLater(*context_, *call, [this, response]() -> Result<void> {
-      for (const auto& [name, subscription] : broker_.Deployed()->Subscriptions()) {
+      for (const auto& subscription : broker_.Subscriptions()) {
         MESG_TRY(ToWire(broker_, *subscription, *response->add_subscriptions()));
       }
       return {};
@@ -151,12 +151,11 @@ class EventsService final : public v1::Events::CallbackService {
   void FinishWith(grpc::ServerUnaryReactor* reactor, Result<void> done, const std::string& name,
                   v1::Subscription* response) {
     if (done) {
-      const auto catalog = broker_.Deployed();
-      const auto found = catalog->Subscriptions().find(name);
+      const auto found = broker_.FindSubscription(name);
       done =
-          found == catalog->Subscriptions().end()
+          found == nullptr
               ? NotFound("subscription \"{}\" was deleted", name).Because("SUBSCRIPTION_NOT_FOUND")
-              : ToWire(broker_, *found->second, *response);
+              : ToWire(broker_, *found, *response);
     }
     reactor->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
   }

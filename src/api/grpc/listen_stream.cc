@@ -98,11 +98,9 @@ Result<void> ListenStream::OpenSubscription(const v1::ListenRequest::Open& open)
   window_ =
       open.window() == 0 ? kDefaultWindow : std::min<std::size_t>(open.window(), kLargestWindow);
   std::vector<broker::Filter> filters;
-  const auto catalog = broker().Deployed();
-  if (const auto found = catalog->Subscriptions().find(subscription_);
-      found != catalog->Subscriptions().end()) {
-    filters = MESG_TRY(ReadStoredFilters(broker(), found->second->filters));
-    position_ = said_position_ = AcknowledgedOf(broker(), *found->second);
+  if (const auto found = broker().FindSubscription(subscription_)) {
+    filters = MESG_TRY(ReadStoredFilters(broker(), found->filters));
+    position_ = said_position_ = AcknowledgedOf(broker(), *found);
   }
   broker().ListenSubscription(
       subscription_, std::move(filters), sink_,
