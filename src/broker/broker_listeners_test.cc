@@ -149,6 +149,17 @@ TEST_F(ListenersTest, AListenerWithoutRoomIsCaughtUpLaterAndHoldsUpNobody) {
   EXPECT_EQ(listener_->log.Lines(156), quick->log.Lines(156));
 }
 
+TEST_F(ListenersTest, AnAcknowledgementLeavesTheCatalogAsItIs) {
+  ASSERT_TRUE(Subscribe("s"));
+  ASSERT_TRUE(Emit(shop_, {Ordered("a")}));
+  const CatalogPtr before = broker_->Deployed();
+  ASSERT_TRUE(Acknowledge("s", broker_->Newest()));
+  EXPECT_EQ(broker_->Deployed(), before);
+  EXPECT_EQ(broker_->FindSubscription("s")->acknowledged.at(0), 1U);
+  EXPECT_EQ(broker_->Subscriptions().size(), 1U);
+  EXPECT_EQ(broker_->FindSubscription("other"), nullptr);
+}
+
 TEST_F(ListenersTest, AListenerThatBeginsWithoutRoomIsToldNothingUntilItHasSome) {
   EmitMany("a", 20);
   listener_->room = false;
