@@ -258,7 +258,7 @@ void Follower::Check() const {
       if (entry.sequence < place.began) continue;
       const auto result = entry.IsResult()
                               ? broker::ReadExecution(world_.node.StoreOf(i), entry.execution)
-                              : Result<engine::ExecutionPtr>(engine::ExecutionPtr());
+                              : std::shared_ptr<Execution>();
       MESG_CHECK(result);
       const bool wanted = std::ranges::any_of(*filters_, [&](const broker::Filter& filter) {
         return filter.Matches(entry, result->get());
