@@ -46,6 +46,7 @@ class FakeCore::State {
   std::vector<std::string> hello_tasks;
   std::size_t workers = 0;
   std::map<std::string, std::string> deliveries;  // Ever made: id -> execution.
+  std::int64_t deadline_us = 1'800'000'000'000'000;
   std::vector<Answered> answers;
   std::vector<std::string> refusals;
   bool cut_before_accepting = false;

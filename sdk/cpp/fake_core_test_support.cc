@@ -180,12 +180,17 @@ std::string FakeCore::Deliver(std::string task, std::string inputs, std::string 
   delivery.set_task(std::move(task));
   delivery.set_inputs(std::move(inputs));
   delivery.set_attempt(attempt);
-  delivery.set_deadline_us(1'800'000'000'000'000);
+  delivery.set_deadline_us(state_->deadline_us);
   delivery.add_tags("tag");
   state_->deliveries[id] = execution_id;
   state_->session->out.push_back(std::move(message));
   state_->changed.notify_all();
   return id;
+}
+
+void FakeCore::SetDeadline(TimePoint deadline) {
+  UNDER_LOCK;
+  state_->deadline_us = ToMicros(deadline);
 }
 
 void FakeCore::CancelDelivery(const std::string& delivery_id) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 /// A Core in this process for tests: a real gRPC server that keeps its state in memory, and that
@@ -57,6 +58,8 @@ class FakeCore {
   /// given.
   std::string Deliver(std::string task, std::string inputs, std::string execution_id,
                       unsigned attempt = 1, const std::string& delivery_id = "");
+  /// Of the deliveries from now on, instead of a day in 2027.
+  void SetDeadline(TimePoint deadline);
   void CancelDelivery(const std::string& delivery_id);
   void SendDrain();
   std::vector<Answered> answers() const;

@@ -1,5 +1,6 @@
 #include "mesg/service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <future>
@@ -270,6 +271,37 @@ TEST_F(ServiceTest, CancelReachesTheRunningTask) {
   core_.CancelDelivery(delivery);
   EXPECT_EQ(told.get_future().wait_for(20s), std::future_status::ready);
   EXPECT_TRUE(Answered(1));
+}
+
+// Work goes on over the loss of a connection, since Core takes its success all the same; but not
+// beyond its time, which Core cannot say any more.
+TEST_F(ServiceTest, WithoutCoreATaskPastItsDeadlineIsCancelled) {
+  Service service(Options());
+  std::promise<void> begun;
+  std::promise<void> told;
+  service.OnTask("task", [&](const Task& task) -> Result<Outputs> {
+    if (task.execution_id() == "next") return Outputs{};
+    std::promise<void> cancelled;
+    task.OnCancel([&] { cancelled.set_value(); });
+    begun.set_value();
+    cancelled.get_future().wait();
+    EXPECT_TRUE(task.Cancelled());
+    told.set_value();
+    return Cancelled("out of time");
+  });
+  service.Start();
+  core_.SetDeadline(SystemClock().Now() + 20ms);
+  core_.Deliver("task", "{}", "e1");
+  begun.get_future().wait();
+  core_.Stop();
+  ASSERT_EQ(told.get_future().wait_for(20s), std::future_status::ready);
+  core_.SetDeadline(FromMicros(1'800'000'000'000'000));
+  core_.Start();
+  core_.Deliver("task", "{}", "next");
+  EXPECT_TRUE(Eventually([&] {
+    const auto answers = core_.answers();
+    return std::ranges::any_of(answers, [](const auto& a) { return a.execution_id == "next"; });
+  }));
 }
 
 TEST_F(ServiceTest, CancelledTaskThatWaitsIsNotBegun) {

@@ -1,8 +1,11 @@
 #include "link/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "base/clock.h"
 
 namespace mesg::sdk::internal {
 namespace {
@@ -17,11 +20,18 @@ Worker::Worker(Connection& connection, v1::WorkerMessage::Hello hello, Events ev
       hello_(std::move(hello)),
       events_(std::move(events)),
       stub_(v1::Worker::NewStub(connection.channel())),
+      alive_(std::make_shared<Alive>()),
       stream_(std::make_shared<Stream<v1::WorkerMessage, v1::CoreMessage>>(
           connection, AsHandler(),
-          [this](auto* context, auto* reactor) { stub_->async()->Connect(context, reactor); })) {}
+          [this](auto* context, auto* reactor) { stub_->async()->Connect(context, reactor); })) {
+  alive_->worker = this;
+}
 
 Worker::~Worker() {
+  {
+    const std::scoped_lock lock(alive_->mutex);
+    alive_->worker = nullptr;
+  }
   stream_->Stop();
   stream_->WaitClosed();
 }
@@ -49,10 +59,12 @@ void Worker::Refuse(const std::string& ticket, std::string reason) {
     const std::scoped_lock lock(mutex_);
     auto holding = LetGo(ticket);
     if (!holding) return;
-    v1::Refusal refusal;
-    refusal.set_delivery_id(std::move(holding->delivery));
-    refusal.set_reason(std::move(reason));
-    refusals_.push_back(std::move(refusal));
+    if (!holding->lost) {  // Else the end of the connection handed it back already.
+      v1::Refusal refusal;
+      refusal.set_delivery_id(std::move(holding->delivery));
+      refusal.set_reason(std::move(reason));
+      refusals_.push_back(std::move(refusal));
+    }
     NoteIdle(leave);
   }
   stream_->Wake();
@@ -155,7 +167,10 @@ bool Worker::Closed(const Error& error) {
     for (const Made& made : answers_) carried_.insert_or_assign(made.execution, made.answer);
     crossing_.clear();
     for (const Made& made : answers_) crossing_.insert(made.answer.delivery_id());
-    for (auto& [ticket, holding] : held_) holding.lost = true;
+    for (auto& [ticket, holding] : held_) {
+      holding.lost = true;
+      WatchDeadline(ticket, holding);
+    }
     if (final) {
       answers_.clear();
       carried_.clear();
@@ -169,6 +184,31 @@ bool Worker::Closed(const Error& error) {
                                   connection_.endpoint(), error.message));
   }
   return !final;
+}
+
+// While nobody can tell it, only the clock says that the result is no longer wanted.
+void Worker::WatchDeadline(const std::string& ticket, const Holding& holding) {
+  if (holding.deadline_us == 0) return;
+  const auto left = FromMicros(holding.deadline_us) - SystemClock().Now();
+  const auto delay = std::max(std::chrono::ceil<std::chrono::milliseconds>(left),
+                              std::chrono::milliseconds::zero());
+  connection_.timers().After(delay, [alive = alive_, ticket, delivery = holding.delivery] {
+    const std::scoped_lock lock(alive->mutex);
+    if (alive->worker != nullptr) alive->worker->Expire(ticket, delivery);
+  });
+}
+
+void Worker::Expire(const std::string& ticket, const std::string& delivery) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto held = held_.find(ticket);
+    if (held == held_.end()) return;
+    const Holding& holding = held->second;
+    if (!holding.lost || holding.delivery != delivery) return;  // It was handed to us again.
+    std::vector<std::string> ignored;
+    Abandon(delivery, ignored);
+  }
+  events_.cancel(ticket);
 }
 
 bool Worker::Take(v1::Delivery& delivery) {
@@ -190,11 +230,13 @@ bool Worker::Take(v1::Delivery& delivery) {
   const auto [wanted, fresh] = wanted_.try_emplace(execution, delivery.delivery_id());
   const std::string& ticket = wanted->second;
   if (fresh) {
-    held_.insert_or_assign(ticket, Holding{execution, delivery.delivery_id()});
+    held_.insert_or_assign(ticket,
+                           Holding{execution, delivery.delivery_id(), delivery.deadline_us()});
   } else {  // Still being performed: its answer serves this delivery.
     Holding& holding = held_.at(ticket);
     ticket_.erase(holding.delivery);
     holding.delivery = delivery.delivery_id();
+    holding.deadline_us = delivery.deadline_us();
     holding.lost = false;
   }
   ticket_.insert_or_assign(delivery.delivery_id(), ticket);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -53,8 +54,9 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
  private:
   struct Holding {
     std::string execution;
-    std::string delivery;  // The newest.
-    bool lost = false;     // Its connection has ended.
+    std::string delivery;          // The newest.
+    std::int64_t deadline_us = 0;  // Of that; 0: none.
+    bool lost = false;             // Its connection has ended.
   };
   struct Made {
     std::string execution;
@@ -72,11 +74,22 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   void Abandon(const std::string& delivery, std::vector<std::string>& tickets);
   void Settle(const v1::Accepted& accepted, std::vector<std::string>& log);
   void NoteIdle(bool& leave);
+  void WatchDeadline(const std::string& ticket, const Holding& holding);
+
+  /// The time of a delivery is over. Core says so itself unless the connection was lost.
+  void Expire(const std::string& ticket, const std::string& delivery);
+
+  /// What timers reach us through.
+  struct Alive {
+    std::mutex mutex;
+    Worker* worker = nullptr;
+  };
 
   Connection& connection_;
   const v1::WorkerMessage::Hello hello_;
   const Events events_;
   const std::unique_ptr<v1::Worker::Stub> stub_;
+  const std::shared_ptr<Alive> alive_;
 
   mutable std::mutex mutex_;
   std::condition_variable idle_;

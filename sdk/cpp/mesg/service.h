@@ -54,7 +54,9 @@ class Task {
   unsigned attempt() const;    ///< 1 for the first.
   TimePoint deadline() const;  ///< When this attempt times out.
 
-  /// True once the result is no longer wanted: cancelled, timed out, or answered elsewhere.
+  /// True once the result is no longer wanted: cancelled, timed out, or answered elsewhere. The
+  /// loss of the connection alone is no reason, Core takes a success all the same; then only the
+  /// deadline is.
   bool Cancelled() const;
   /// Calls `action` once when that happens, at once if it has happened. On a library thread: do not
   /// block in it. Forgotten when the task is answered.

@@ -28,6 +28,7 @@ export class ReconnectingStream<Req, Res> {
   private timer: NodeJS.Timeout | undefined;
   private restTimer: NodeJS.Timeout | undefined;
   private readonly backoff: Backoff;
+  private saidEnd = false;
 
   constructor(
     private readonly connection: Connection,
@@ -38,8 +39,9 @@ export class ReconnectingStream<Req, Res> {
     this.backoff = connection.backoff();
   }
 
+  /** Takes what is written. */
   get isOpen(): boolean {
-    return this.call !== undefined;
+    return this.call !== undefined && !this.saidEnd;
   }
 
   /** Opens the stream unless it is open or on its way. */
@@ -58,6 +60,7 @@ export class ReconnectingStream<Req, Res> {
 
   /** Says that nothing more will be written; the stream ends when Core has answered everything. */
   end(): void {
+    this.saidEnd = true;
     this.call?.end();
   }
 
@@ -93,6 +96,7 @@ export class ReconnectingStream<Req, Res> {
     if (!this.isCurrent(generation)) return;
     const call = this.connection.stream<Req, Res>(this.service, this.method);
     this.call = call;
+    this.saidEnd = false;
     call.on('data', (message: Res) => {
       if (this.isCurrent(generation)) this.owner.message(message);
     });

@@ -57,7 +57,8 @@ export interface TaskContext {
   readonly traceparent: string;
   /**
    * Aborted when the answer is no longer wanted: the execution was cancelled, timed out, or answered
-   * elsewhere. `signal.reason` is an Error that says so.
+   * elsewhere. `signal.reason` is an Error that says so. The loss of the connection alone is no reason:
+   * Core takes a success all the same; until it is back only the deadline aborts.
    */
   readonly signal: AbortSignal;
   /**

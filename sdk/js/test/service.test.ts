@@ -378,6 +378,23 @@ test('when Core drains the worker it finishes, ends its stream, and comes back',
   await core.finished(core.execute('a'));
 });
 
+// A deployment that replaces a service says both at once: Core drains it, and its process is told to stop.
+test('stop() right after Core drained the worker is no lost connection', async () => {
+  const logged: string[] = [];
+  const stopped = gate();
+  const service = newService({
+    log: (_level, text) => {
+      logged.push(text);
+      if (text.startsWith('Core hands out no more')) setImmediate(() => void service.stop().then(stopped.open));
+    },
+  });
+  service.task('a', () => ({}));
+  await service.start();
+  core.drainWorkers();
+  await stopped.promise;
+  assert.deepEqual(logged, ['Core hands out no more work here']);
+});
+
 test('a wrong token is a clear error of start()', async () => {
   const service = newService({ token: 'wrong' });
   service.task('a', () => ({}));
