@@ -7,7 +7,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::seconds;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class ListenersTest : public BrokerTest {

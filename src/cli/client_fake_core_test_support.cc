@@ -69,7 +69,7 @@ struct FakeCore::Server final : v1::Admin::Service,
     return refusal == refusals.end() ? grpc::Status::OK : ToStatus(refusal->second);
   }
   grpc::Status Found(const std::string& method, const std::string& name, v1::Service* service) {
-    const grpc::Status status = Called(method);
+    grpc::Status status = Called(method);
     if (!status.ok()) return status;
     const auto found = std::ranges::find_if(script.services, [&](const auto& each) {
       return each.first == name || each.second.instance_hash() == name;
@@ -135,7 +135,7 @@ struct FakeCore::Server final : v1::Admin::Service,
   }
   grpc::Status Logs(ServerContext* context, const v1::ServiceLogsRequest* in,
                     grpc::ServerWriter<v1::ServiceLogsResponse>* writer) override {
-    const grpc::Status status = Called("Logs");
+    grpc::Status status = Called("Logs");
     v1::ServiceLogsResponse response;
     for (const auto& line : script.log) *response.add_lines() = line;
     writer->Write(response);
@@ -220,7 +220,7 @@ struct FakeCore::Server final : v1::Admin::Service,
   }
   grpc::Status Wait(ServerContext* context, const v1::GetExecutionRequest*,
                     v1::Execution* out) override {
-    const grpc::Status status = Called("Wait");
+    grpc::Status status = Called("Wait");
     if (script.execution.state() == v1::EXECUTION_STATE_UNSPECIFIED) AwaitCancel(*context);
     *out = script.execution;
     return status;

@@ -4,10 +4,9 @@
 
 namespace mesg::cli {
 
-std::string Arguments::Get(const std::string& name, std::string otherwise) const {
+std::string Arguments::Get(const std::string& name, const std::string& otherwise) const {
   const auto found = values_.find(name);
-  return found == values_.end() || found->second.empty() ? std::move(otherwise)
-                                                         : found->second.back();
+  return found == values_.end() || found->second.empty() ? otherwise : found->second.back();
 }
 
 std::vector<std::string> Arguments::All(const std::string& name) const {

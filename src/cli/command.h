@@ -30,7 +30,7 @@ class Arguments {
   bool Has(const std::string& name) const { return values_.contains(name); }
 
   /// The last value given, else `otherwise`.
-  std::string Get(const std::string& name, std::string otherwise = "") const;
+  std::string Get(const std::string& name, const std::string& otherwise = "") const;
 
   /// Every value given, in order.
   std::vector<std::string> All(const std::string& name) const;
