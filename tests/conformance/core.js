@@ -122,4 +122,4 @@ class Core {
   }
 }
 
-module.exports = { Core, endWithUs, eventually };
+module.exports = { Core, endWithUs, eventually, freePort };
