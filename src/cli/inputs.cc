@@ -67,7 +67,8 @@ Result<JsonMembers> CastWords(const Parameters& parameters, const std::vector<st
       return WrongUsage(InvalidArgument("--data takes KEY=VALUE, got \"{}\"", word));
     }
     const auto [key, text] = Halves(word);
-    const bool known = std::ranges::any_of(members, [&](const auto& m) { return m.first == key; });
+    const bool known = std::ranges::any_of(
+        members, [&name = key](const auto& member) { return member.first == name; });
     if (known) return WrongUsage(InvalidArgument("--data gives \"{}\" twice", key));
     const Parameter* parameter = MESG_TRY(Declared(parameters, key));
     members.emplace_back(key, MESG_TRY(CastValue(*parameter, text)));
