@@ -89,10 +89,14 @@ class Server::Impl {
     if (server_ == nullptr || std::exchange(stopped_, true)) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
     core_.gate->Close();
-    core_.gate->WaitEmpty(grace);
-    // What is under way now answers at once or was given its grace. gRPC would also wait for idle
-    // connections, whose clients may not look at them for long.
+    // What is not answered by then is told so: a call that gRPC cuts would say CANCELLED, which no
+    // client tries again. gRPC would also wait for idle connections, whose clients may not look at
+    // them for long.
     constexpr Duration kLastAnswers = std::chrono::milliseconds(200);
+    if (!core_.gate->WaitEmpty(grace)) {
+      core_.gate->GiveUp();
+      core_.gate->WaitEmpty(kLastAnswers);
+    }
     server_->Shutdown(std::chrono::system_clock::now() + std::min(grace, kLastAnswers));
     server_->Wait();
   }

@@ -34,7 +34,8 @@ class Server {
   /// Core is up: health says SERVING.
   void SetReady();
 
-  /// Takes no more calls, gives the open ones `grace` to end, then cancels them, and waits.
+  /// Takes no more calls, gives the open ones `grace` to end, ends the others as UNAVAILABLE, and
+  /// waits.
   void Stop(Duration grace);
 
  private:

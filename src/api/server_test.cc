@@ -1,7 +1,9 @@
 #include "api/server.h"
 
 #include <chrono>
+#include <future>
 #include <set>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -99,6 +101,61 @@ TEST_F(ServerTest, ManyCallsAtOnceOnOneConnection) {
   for (const auto& call : calls) {
     EXPECT_EQ(call->stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   }
+}
+
+/// Calls to a Core whose disk takes its time.
+class StallingServerTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    shop_ = Deploy();
+    auto server = Open();
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = *std::move(server);
+    server_->SetReady();
+    events_ = v1::Events::NewStub(
+        grpc::CreateChannel(server_->addresses().front(), grpc::InsecureChannelCredentials()));
+  }
+  /// Emits while commits stall; returns when the event is on its way to the disk.
+  std::future<grpc::Status> EmitAndStall() {
+    slow_.front()->Stall();
+    auto emitted = std::async(std::launch::async, [this] {
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+      context.AddMetadata("authorization", "Bearer " + shop_->Record().token);
+      v1::EmitRequest request;
+      request.add_events()->set_key("closed");
+      request.mutable_events(0)->set_data("{}");
+      v1::EmitResponse response;
+      return events_->Emit(&context, request, &response);
+    });
+    slow_.front()->WaitHeld();
+    return emitted;
+  }
+
+  broker::InstancePtr shop_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<v1::Events::Stub> events_;
+};
+
+TEST_F(StallingServerTest, ACallInProgressIsAnsweredWithinTheGrace) {
+  auto emitted = EmitAndStall();
+  auto stopped = std::async(std::launch::async, [this] { server_->Stop(std::chrono::minutes(1)); });
+  // It stops taking calls first.
+  while (ListSubscriptions(server_->addresses().front()).ok()) std::this_thread::yield();
+  slow_.front()->Release();
+  EXPECT_TRUE(emitted.get().ok());
+  stopped.get();
+}
+
+// CANCELLED would say that the caller did not want it any more, and nobody tries that again.
+TEST_F(StallingServerTest, ACallInProgressThatCannotBeAnsweredEndsAsUnavailable) {
+  auto emitted = EmitAndStall();
+  server_->Stop(Duration(0));
+  const grpc::Status status = emitted.get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("Core is shutting down"));
+  slow_.front()->Release();
 }
 
 TEST(PortTest, WhatIsNoAddressIsRefused) {

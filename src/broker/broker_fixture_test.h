@@ -164,6 +164,63 @@ class FakeListener final : public ListenerSink {
   std::atomic<bool> over_ = false;
 };
 
+/// A store whose commits a test can hold up. Any thread.
+class SlowStore final : public store::Store {
+ public:
+  explicit SlowStore(store::Store& store) : store_(store) {}
+
+  /// From now on commits wait.
+  void Stall() {
+    const std::scoped_lock lock(mutex_);
+    stalled_ = true;
+  }
+  /// When one does.
+  void WaitHeld() {
+    std::unique_lock lock(mutex_);
+    held_changed_.wait(lock, [this] { return held_ != nullptr; });
+  }
+  /// What waits and whatever comes is committed.
+  void Release() {
+    std::function<void()> held;
+    {
+      const std::scoped_lock lock(mutex_);
+      stalled_ = false;
+      held = std::exchange(held_, nullptr);
+    }
+    if (held) held();
+  }
+
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    return store_.Get(key);
+  }
+  std::unique_ptr<store::Cursor> Read(std::string_view from, std::string_view to) const override {
+    return store_.Read(from, to);
+  }
+  void Commit(std::uint64_t sequence, store::Batch batch, Done done) override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stalled_) {  // The only one: a partition has one under way.
+        auto kept = std::make_shared<store::Batch>(std::move(batch));
+        held_ = [this, sequence, kept, done = std::move(done)] {
+          store_.Commit(sequence, std::move(*kept), done);
+        };
+        held_changed_.notify_all();
+        return;
+      }
+    }
+    store_.Commit(sequence, std::move(batch), std::move(done));
+  }
+  store::Recovery Recovered() const override { return store_.Recovered(); }
+  std::size_t MaxBatchBytes() const override { return store_.MaxBatchBytes(); }
+
+ private:
+  store::Store& store_;
+  std::mutex mutex_;
+  std::condition_variable held_changed_;
+  bool stalled_ = false;
+  std::function<void()> held_;
+};
+
 constexpr std::string_view kShop = R"(
 name: Shop
 sid: shop
@@ -207,7 +264,8 @@ class BrokerTest : public testing::Test {
     for (std::size_t i = 0; i < partitions_; ++i) {
       stores_.push_back(
           std::make_unique<store::memory::MemoryStore>(disk_, static_cast<std::uint16_t>(i)));
-      stores.push_back(stores_.back().get());
+      slow_.push_back(std::make_unique<SlowStore>(*stores_.back()));
+      stores.push_back(slow_.back().get());
     }
     auto started = Broker::Start(stores, clock_, settings_,
                                  [this](const Error& error) { fatal_.Add(error.message); });
@@ -215,7 +273,9 @@ class BrokerTest : public testing::Test {
     broker_ = *std::move(started);
   }
   void Stop() {
+    for (const auto& store : slow_) store->Release();
     broker_.reset();
+    slow_.clear();
     stores_.clear();
   }
   void Restart() {
@@ -408,6 +468,7 @@ class BrokerTest : public testing::Test {
   TestClock clock_;
   store::memory::MemoryDisk disk_;
   std::vector<std::unique_ptr<store::memory::MemoryStore>> stores_;
+  std::vector<std::unique_ptr<SlowStore>> slow_;  // Around them.
   Log fatal_;
   std::unique_ptr<Broker> broker_;  // Last: stops before what it uses.
 };

@@ -50,10 +50,11 @@ grpc::ServerWriteReactor<wire::ResultData>* CoreService::ListenResult(
 ServerUnaryReactor* CoreService::ExecuteTask(CallbackServerContext* context,
                                              const wire::ExecuteTaskRequest* request,
                                              wire::ExecuteTaskReply* reply) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     auto execution = MESG_TRY(ExecutionOf(*request));
     core_.broker->Create({std::move(execution)}, {}, {},
                          [reactor, reply](const std::vector<Result<engine::Created>>& created) {
+                           if (!reactor->Claim()) return;
                            if (created.front()) reply->set_executionid(created.front()->id.Text());
                            Finish(reactor, created.front());
                          });
@@ -64,11 +65,11 @@ ServerUnaryReactor* CoreService::ExecuteTask(CallbackServerContext* context,
 ServerUnaryReactor* CoreService::StartService(CallbackServerContext* context,
                                               const wire::StartServiceRequest* request,
                                               wire::StartServiceReply*) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
     runtime::ServiceManager* services = core_.services;
-    const std::string& service = request->serviceid();  // gRPC keeps it until the call ends.
-    services->Get(service, [=, &service](const Result<runtime::ServiceStatus>& found) {
+    const std::string& service = request->serviceid();
+    services->Get(service, [=](const Result<runtime::ServiceStatus>& found) {
       // Old applications start what they are about to use, also what its user runs by hand.
       if (!found || !found->managed) {
         Finish(reactor, found);
@@ -85,7 +86,7 @@ ServerUnaryReactor* CoreService::StartService(CallbackServerContext* context,
 ServerUnaryReactor* CoreService::StopService(CallbackServerContext* context,
                                              const wire::StopServiceRequest* request,
                                              wire::StopServiceReply*) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
     core_.services->StopService(
         request->serviceid(),
@@ -102,7 +103,7 @@ CoreService::DeployService(CallbackServerContext* context) {
 ServerUnaryReactor* CoreService::DeleteService(CallbackServerContext* context,
                                                const wire::DeleteServiceRequest* request,
                                                wire::DeleteServiceReply*) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
     // The contract has no way to be asked whether work that is left may be lost; a deletion in 2018
     // always went through.
@@ -116,8 +117,9 @@ ServerUnaryReactor* CoreService::DeleteService(CallbackServerContext* context,
 ServerUnaryReactor* CoreService::ListServices(CallbackServerContext* context,
                                               const wire::ListServicesRequest*,
                                               wire::ListServicesReply* reply) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     core_.services->List([reactor, reply](const Result<std::vector<runtime::ServiceStatus>>& all) {
+      if (!reactor->Claim()) return;
       if (all) {
         for (const runtime::ServiceStatus& service : *all) {
           // One that was replaced would stand there twice.
@@ -134,10 +136,11 @@ ServerUnaryReactor* CoreService::ListServices(CallbackServerContext* context,
 ServerUnaryReactor* CoreService::GetService(CallbackServerContext* context,
                                             const wire::GetServiceRequest* request,
                                             wire::GetServiceReply* reply) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
     core_.services->Get(request->serviceid(),
                         [reactor, reply](const Result<runtime::ServiceStatus>& found) {
+                          if (!reactor->Claim()) return;
                           if (found) *reply->mutable_service() = ServiceMessage(*found);
                           Finish(reactor, found);
                         });
@@ -152,7 +155,7 @@ grpc::ServerWriteReactor<wire::LogData>* CoreService::ServiceLogs(
 
 ServerUnaryReactor* CoreService::Info(CallbackServerContext* context, const wire::InfoRequest*,
                                       wire::InfoReply* reply) {
-  return Unary(context, core_, [&](ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     const CoreStatus status = core_.status();
     reply->set_address(status.grpc_address);
     reply->set_version(status.version);
@@ -164,13 +167,13 @@ ServerUnaryReactor* CoreService::Info(CallbackServerContext* context, const wire
 ServerUnaryReactor* CoreService::CreateWorkflow(CallbackServerContext* context,
                                                 const wire::CreateWorkflowRequest*,
                                                 wire::CreateWorkflowReply*) {
-  return Unary(context, core_, [](ServerUnaryReactor*) { return NoWorkflows(); });
+  return Unary(context, core_, [](const UnaryCallPtr&) { return NoWorkflows(); });
 }
 
 ServerUnaryReactor* CoreService::DeleteWorkflow(CallbackServerContext* context,
                                                 const wire::DeleteWorkflowRequest*,
                                                 wire::DeleteWorkflowReply*) {
-  return Unary(context, core_, [](ServerUnaryReactor*) { return NoWorkflows(); });
+  return Unary(context, core_, [](const UnaryCallPtr&) { return NoWorkflows(); });
 }
 
 }  // namespace mesg::api::classic

@@ -51,7 +51,7 @@ WorkerService::WorkerService(Core core) : core_(std::move(core)) {
 
 grpc::ServerUnaryReactor* WorkerService::EmitEvent(grpc::CallbackServerContext* context,
                                                    const wire::EmitEventRequest* request) {
-  return Unary(context, core_, [&](grpc::ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"token", request->token()}, {"eventKey", request->eventkey()}}));
     const auto instance = MESG_TRY(core_.broker->Deployed()->FindByToken(request->token()));
     MESG_TRY(CheckPayload("the event's data", request->eventdata()));
@@ -64,7 +64,7 @@ grpc::ServerUnaryReactor* WorkerService::EmitEvent(grpc::CallbackServerContext* 
 
 grpc::ServerUnaryReactor* WorkerService::SubmitResult(grpc::CallbackServerContext* context,
                                                       const wire::SubmitResultRequest* request) {
-  return Unary(context, core_, [&](grpc::ServerUnaryReactor* reactor) -> Result<void> {
+  return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(
         CheckTexts({{"executionID", request->executionid()}, {"outputKey", request->outputkey()}}));
     Result<void> size = CheckPayload("the outputs", request->outputdata());

@@ -61,14 +61,14 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
     if (!id) return Finish(*call, id.error());
     auto outcome = ReadOutcome(*request);
     if (!outcome) return Finish(*call, outcome.error());
-    auto* reactor = call->DefaultReactor();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     broker_.Resolve(
         *id, *std::move(outcome),
         ReplyTo<engine::ExecutionPtr>(*context_, reactor,
                                       [this, response](const engine::ExecutionPtr& execution) {
                                         ToWire(broker_, *execution, *response);
                                       }));
-    return reactor;
+    return reactor.get();
   }
 
  private:

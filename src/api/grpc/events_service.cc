@@ -71,7 +71,7 @@ class EventsService final : public v1::Events::CallbackService {
     if (const auto open = context_->gate->Check(); !open) return Finish(*call, open.error());
     const auto instance = Authenticate(*call, broker_);
     if (!instance) return Finish(*call, instance.error());
-    auto* reactor = call->DefaultReactor();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     // It is this call's alone: its payloads can be taken out of it.
     auto& taken = const_cast<v1::EmitRequest&>(*request);
     EmitFor(broker_, *instance, taken,
@@ -80,7 +80,7 @@ class EventsService final : public v1::Events::CallbackService {
                 [this, response, name = (*instance)->Name()](const engine::Emitted& emitted) {
                   ToWire(broker_, name, emitted, *response);
                 }));
-    return reactor;
+    return reactor.get();
   }
 
   grpc::ServerBidiReactor<v1::EmitRequest, v1::EmitResponse>* EmitStream(
@@ -115,8 +115,8 @@ class EventsService final : public v1::Events::CallbackService {
     if (const auto filters = ReadFilters(broker_, request->filters()); !filters) {
       return Finish(*call, filters.error());
     }
-    auto* reactor = call->DefaultReactor();
-    const std::string& name = request->name();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
+    const std::string name = request->name();
     broker_.Subscribe(name, EncodeFilters(request->filters()), request->after_position(),
                       [this, reactor, name, response](const Result<void>& done) {
                         // It is in the catalogue before the effects of its commit are over.
@@ -124,7 +124,7 @@ class EventsService final : public v1::Events::CallbackService {
                           FinishWith(reactor, done, name, response);
                         });
                       });
-    return reactor;
+    return reactor.get();
   }
 
   grpc::ServerUnaryReactor* ListSubscriptions(grpc::CallbackServerContext* call,
@@ -142,14 +142,15 @@ class EventsService final : public v1::Events::CallbackService {
       grpc::CallbackServerContext* call, const v1::DeleteSubscriptionRequest* request,
       v1::DeleteSubscriptionResponse* /*response*/) override {
     if (const auto open = context_->gate->Check(); !open) return Finish(*call, open.error());
-    auto* reactor = call->DefaultReactor();
-    broker_.Unsubscribe(request->name(), ReplyTo(*context_, reactor, std::function<void()>()));
-    return reactor;
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
+    broker_.Unsubscribe(request->name(), ReplyTo(*context_, reactor));
+    return reactor.get();
   }
 
  private:
-  void FinishWith(grpc::ServerUnaryReactor* reactor, Result<void> done, const std::string& name,
+  void FinishWith(const UnaryCallPtr& reactor, Result<void> done, const std::string& name,
                   v1::Subscription* response) {
+    if (!reactor->Claim()) return;
     if (done) {
       const auto found = broker_.FindSubscription(name);
       done =

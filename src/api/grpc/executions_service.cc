@@ -24,7 +24,7 @@ class ExecutionsService final : public v1::Executions::CallbackService {
                                    v1::CreateExecutionResponse* response) override {
     auto read = Read(*request);
     if (!read) return Finish(*call, read.error());
-    auto* reactor = call->DefaultReactor();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     auto reply = ReplyTo<engine::Created>(
         *context_, reactor, [this, response](const engine::Created& created) {
           response->set_id(created.id.Text());
@@ -34,7 +34,7 @@ class ExecutionsService final : public v1::Executions::CallbackService {
     broker_.Create(One(*std::move(read)), {}, {}, [reply = std::move(reply)](Created created) {
       reply(std::move(created.front()));
     });
-    return reactor;
+    return reactor.get();
   }
 
   grpc::ServerUnaryReactor* Execute(grpc::CallbackServerContext* call,
@@ -43,11 +43,11 @@ class ExecutionsService final : public v1::Executions::CallbackService {
     auto read = Read(*request);
     if (!read) return Finish(*call, read.error());
     const auto waiting = std::make_shared<WaitingCall>(*context_, *response);
-    auto* reactor = WaitingCall::Begin(waiting);
+    auto* const waiter = WaitingCall::Begin(waiting);
     broker_.Create(One(*std::move(read)), waiting, {0}, [waiting](const Created& created) {
       if (!created.front()) waiting->End(created.front().error());
     });
-    return reactor;
+    return waiter;
   }
 
   grpc::ServerBidiReactor<v1::ExecuteStreamRequest, v1::ExecuteStreamResponse>* ExecuteStream(
@@ -61,11 +61,11 @@ class ExecutionsService final : public v1::Executions::CallbackService {
     const auto id = ReadId(request->id());
     if (!id) return Finish(*call, id.error());
     const auto waiting = std::make_shared<WaitingCall>(*context_, *response);
-    auto* reactor = WaitingCall::Begin(waiting);
+    auto* const waiter = WaitingCall::Begin(waiting);
     broker_.Wait(*id, waiting, 0, [waiting](const Result<void>& found) {
       if (!found) waiting->End(found.error());
     });
-    return reactor;
+    return waiter;
   }
 
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* call,
@@ -73,12 +73,12 @@ class ExecutionsService final : public v1::Executions::CallbackService {
                                 v1::Execution* response) override {
     const auto id = ReadId(request->id());
     if (!id) return Finish(*call, id.error());
-    auto* reactor = call->DefaultReactor();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     broker_.Get(*id, ReplyTo<broker::ExecutionView>(
                          *context_, reactor, [this, response](const broker::ExecutionView& view) {
                            ToWire(broker_, view, *response);
                          }));
-    return reactor;
+    return reactor.get();
   }
 
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* call,
@@ -94,13 +94,13 @@ class ExecutionsService final : public v1::Executions::CallbackService {
                                    v1::Execution* response) override {
     const auto id = ReadId(request->id());
     if (!id) return Finish(*call, id.error());
-    auto* reactor = call->DefaultReactor();
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     broker_.Cancel(*id, request->reason(),
                    ReplyTo<engine::ExecutionPtr>(
                        *context_, reactor, [this, response](const engine::ExecutionPtr& execution) {
                          ToWire(broker_, *execution, *response);
                        }));
-    return reactor;
+    return reactor.get();
   }
 
  private:

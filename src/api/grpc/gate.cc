@@ -6,7 +6,7 @@
 namespace mesg::api {
 
 Error Stopping() {
-  return Unavailable("Core is stopping; connect again when it is back").Because("CORE_STOPPING");
+  return Unavailable("Core is shutting down; try again when it is back").Because("CORE_STOPPING");
 }
 
 Result<void> Gate::Check() const {
@@ -32,8 +32,8 @@ void Gate::Close() {
   {
     const std::scoped_lock lock(mutex_);
     state_ = State::kClosing;
-    for (auto& [id, on_close] : registered_) {
-      if (on_close) told.push_back(std::exchange(on_close, nullptr));
+    for (auto& [id, registered] : registered_) {
+      if (registered.on_close) told.push_back(std::exchange(registered.on_close, nullptr));
     }
   }
   for (const auto& on_close : told) on_close();
@@ -42,13 +42,36 @@ void Gate::Close() {
 Gate::Id Gate::Register(std::function<void()> on_close) {
   {
     const std::scoped_lock lock(mutex_);
-    if (state_ != State::kClosing) {
-      registered_.emplace(next_, std::move(on_close));
-      return next_++;
-    }
+    if (state_ != State::kClosing) return Admit({std::move(on_close), {}});
   }
   on_close();
   return 0;
+}
+
+Gate::Id Gate::RegisterUntilGivenUp(std::function<void()> on_give_up) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!given_up_) return Admit({{}, std::move(on_give_up)});
+  }
+  on_give_up();
+  return 0;
+}
+
+void Gate::GiveUp() {
+  std::vector<std::function<void()>> told;
+  {
+    const std::scoped_lock lock(mutex_);
+    given_up_ = true;
+    for (auto& [id, registered] : registered_) {
+      if (registered.on_give_up) told.push_back(std::exchange(registered.on_give_up, nullptr));
+    }
+  }
+  for (const auto& on_give_up : told) on_give_up();
+}
+
+Gate::Id Gate::Admit(Registered registered) {
+  registered_.emplace(next_, std::move(registered));
+  return next_++;
 }
 
 void Gate::Leave(Id id) {

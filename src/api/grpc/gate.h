@@ -32,6 +32,11 @@ class Gate {
   /// `on_close` is called once, when the gate closes; at once when it has. It may run beside or
   /// shortly after Leave.
   Id Register(std::function<void()> on_close);
+  /// For what ends by itself, soon: `on_give_up` is called once, when its time is over; at once
+  /// when that was before.
+  Id RegisterUntilGivenUp(std::function<void()> on_give_up);
+  /// After Close and some patience: tells those who are still there to end now.
+  void GiveUp();
   void Leave(Id id);
   /// How many are registered and have not left.
   std::size_t size() const;
@@ -43,7 +48,14 @@ class Gate {
   std::atomic<State> state_ = State::kStarting;
   mutable std::mutex mutex_;
   mutable std::condition_variable empty_;
-  std::unordered_map<Id, std::function<void()>> registered_;  // Empty functions were called.
+  struct Registered {
+    // Empty: there is none, or it was called.
+    std::function<void()> on_close;
+    std::function<void()> on_give_up;
+  };
+  Id Admit(Registered registered);
+  std::unordered_map<Id, Registered> registered_;
+  bool given_up_ = false;
   Id next_ = 1;
 };
 

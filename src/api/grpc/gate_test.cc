@@ -64,5 +64,22 @@ TEST(CrewTest, RefusesMoreQueriesThanItCanHold) {
   go.notify_all();
 }
 
+TEST(GateTest, WhoEndsByItselfIsWaitedForAndThenToldToEnd) {
+  Gate gate;
+  gate.Open();
+  int given_up = 0;
+  const auto id = gate.RegisterUntilGivenUp([&] { ++given_up; });
+  gate.Close();
+  EXPECT_EQ(given_up, 0);
+  EXPECT_FALSE(gate.WaitEmpty(Duration(0)));
+  gate.GiveUp();
+  gate.GiveUp();
+  EXPECT_EQ(given_up, 1);
+  gate.Leave(id);
+  EXPECT_TRUE(gate.WaitEmpty(Duration(0)));
+  gate.RegisterUntilGivenUp([&] { ++given_up; });
+  EXPECT_EQ(given_up, 2) << "too late";
+}
+
 }  // namespace
 }  // namespace mesg::api

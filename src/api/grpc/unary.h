@@ -9,6 +9,7 @@
 
 #include "api/grpc/context.h"
 #include "api/grpc/errors.h"
+#include "api/grpc/unary_call.h"
 
 namespace mesg::api {
 
@@ -19,30 +20,24 @@ inline grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext& call, const
   return reactor;
 }
 
-/// A reply for the broker that ends `reactor`'s call: with the error, or after `fill` wrote the
-/// message, which happens on a thread of the crew.
+/// A reply for the broker that ends `call`: with the error, or after `fill` wrote the message,
+/// which happens on a thread of the crew.
 template <typename T>
-std::function<void(Result<T>)> ReplyTo(Context& context, grpc::ServerUnaryReactor* reactor,
+std::function<void(Result<T>)> ReplyTo(Context& context, UnaryCallPtr call,
                                        std::function<void(T&)> fill) {
-  return [&context, reactor, fill = std::move(fill)](Result<T> result) {
-    context.crew.Soon([reactor, fill, result = std::move(result)]() mutable {
-      if (!result) {
-        reactor->Finish(ToStatus(result.error()));
-        return;
-      }
-      fill(*result);
-      reactor->Finish(grpc::Status::OK);
+  return [&context, call = std::move(call), fill = std::move(fill)](Result<T> result) {
+    context.crew.Soon([call, fill, result = std::move(result)]() mutable {
+      if (!call->Claim()) return;
+      if (result) fill(*result);
+      call->Finish(result ? grpc::Status::OK : ToStatus(result.error()));
     });
   };
 }
 
-inline std::function<void(Result<void>)> ReplyTo(Context& context,
-                                                 grpc::ServerUnaryReactor* reactor,
-                                                 std::function<void()> fill) {
-  return [&context, reactor, fill = std::move(fill)](Result<void> result) {
-    context.crew.Soon([reactor, fill, result = std::move(result)] {
-      if (result && fill) fill();
-      reactor->Finish(result ? grpc::Status::OK : ToStatus(result.error()));
+inline std::function<void(Result<void>)> ReplyTo(Context& context, UnaryCallPtr call) {
+  return [&context, call = std::move(call)](Result<void> result) {
+    context.crew.Soon([call, result = std::move(result)] {
+      call->Finish(result ? grpc::Status::OK : ToStatus(result.error()));
     });
   };
 }
@@ -52,13 +47,14 @@ inline std::function<void(Result<void>)> ReplyTo(Context& context,
 inline grpc::ServerUnaryReactor* FinishLater(Context& context, grpc::CallbackServerContext& call,
                                              std::function<Result<void>()> work) {
   if (const auto open = context.gate->Check(); !open) return Finish(call, open.error());
-  auto* reactor = call.DefaultReactor();
-  const auto queued = context.crew.Later([reactor, work = std::move(work)] {
+  const UnaryCallPtr answered = UnaryCall::Begin(context.gate);
+  const auto queued = context.crew.Later([answered, work = std::move(work)] {
+    if (!answered->Claim()) return;
     const Result<void> done = work();
-    reactor->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
+    answered->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
   });
-  if (!queued) reactor->Finish(ToStatus(queued.error()));
-  return reactor;
+  if (!queued) answered->Finish(ToStatus(queued.error()));
+  return answered.get();
 }
 
 }  // namespace mesg::api
