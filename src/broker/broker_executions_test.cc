@@ -333,7 +333,9 @@ TEST_F(ExecutionsTest, OutputsThatBreakTheContractFailForGood) {
   const auto wrong = Answer(Success(worker_->Take(0).id, "sent", R"({"tracking":7})"));
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, Code::kInvalidArgument);
-  EXPECT_THAT(wrong.error().message, HasSubstr("tracking"));
+  EXPECT_EQ(wrong.error().message,
+            "Outputs \"sent\" of task \"ship\" are invalid in service \"shop\". tracking: expected "
+            "a String, got a Number");
   EXPECT_THAT(State(created->id), HasSubstr("failed Outputs \"sent\" of task \"ship\""));
   EXPECT_EQ(DeadLetters(), "");
   // An output that is not declared, too.

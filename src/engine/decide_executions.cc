@@ -138,7 +138,7 @@ void Engine::Finish(const Execution& execution, ExecutionState state, Outcome ou
 
 void Engine::BecomeUnknown(const Execution& execution, Attempt attempt, TimePoint now) {
   const ExecutionId id = execution.id;
-  Outcome outcome{"", "", fmt::format("outcome unknown: {}", attempt.reason), now};
+  Outcome outcome{"", "", attempt.reason, now};
   Add(OutcomeBecameUnknown{id, std::move(outcome), std::move(attempt)});
   Tell(Finished{std::make_shared<const Execution>(*state_.FindOpen(id))});
 }

@@ -186,7 +186,7 @@ TEST_F(DecideExecutionsTest, OnceThatWasInterruptedIsUnknownAndNeverReady) {
     Effects();
     EXPECT_EQ(Lose(id, 1, outcome), "ok");
     EXPECT_EQ(Effects(), "finished");
-    EXPECT_EQ(State(id), "outcome unknown outcome unknown: lost (dead letter), 1:unknown");
+    EXPECT_EQ(State(id), "outcome unknown lost (dead letter), 1:unknown");
     EXPECT_EQ(Lose(id, 2, outcome), "ok") << "nothing is left to end";
   }
   EXPECT_EQ(engine_->Current().DeadLetters(), 3U);

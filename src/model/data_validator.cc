@@ -340,7 +340,7 @@ Result<void> Walk::Finish(std::string_view what) && {
   if (violations_.empty()) return {};
   std::string message(what);
   for (std::size_t i = 0; i < violations_.size(); ++i) {
-    message += i == 0 ? ": " : "; ";
+    if (!message.empty()) message += i == 0 ? ": " : "; ";
     if (!violations_[i].path.empty()) message += violations_[i].path + ": ";
     message += violations_[i].reason;
   }
@@ -353,7 +353,8 @@ Result<void> Walk::Finish(std::string_view what) && {
 
 Error NotJson(std::string_view what, std::string error) {
   return Error{.code = Code::kInvalidArgument,
-               .message = fmt::format("{} is not valid JSON: {}", what, error),
+               .message = fmt::format("{} not valid JSON: {}",
+                                      what.empty() ? "It is" : std::string(what) + " is", error),
                .reason = "INVALID_JSON",
                .violations = {{"", std::move(error)}}};
 }

@@ -94,6 +94,17 @@ TEST(DataValidatorTest, TheMessageNamesTheSubjectAndAllErrors) {
   EXPECT_EQ(result.error().reason, "INVALID_DATA");
 }
 
+TEST(DataValidatorTest, AMessageWithoutSubjectBeginsWithTheFirstError) {
+  const auto validator = *DataValidator::Compile(
+      {.parameters = {P("to", ParameterType::kString), P("n", ParameterType::kNumber)}});
+  EXPECT_EQ(validator.Validate(R"({"to":1})", "").error().message,
+            "to: expected a String, got a Number; n: required, expected a Number, but it is "
+            "missing");
+  EXPECT_EQ(validator.Validate("[]", "").error().message, "expected an Object, got a list");
+  EXPECT_THAT(validator.Validate("{", "").error().message,
+              testing::StartsWith("It is not valid JSON: "));
+}
+
 TEST(DataValidatorTest, RepeatedNeedsAListWithoutNulls) {
   const ParameterSet set{.parameters = {Repeated(P("n", ParameterType::kNumber))}};
   EXPECT_EQ(Check(set, R"({"n":[]})"), "");

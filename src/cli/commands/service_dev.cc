@@ -23,7 +23,9 @@ void Complain(const Error& error, Context& context) {
   Terminal& terminal = context.terminal();
   terminal.Say(fmt::format("{} {}", terminal.ForError(Style::kRed, "!"), error.message));
   for (const Violation& violation : error.violations) {
-    terminal.Say(fmt::format("  {}: {}", violation.path, violation.reason));
+    terminal.Say(violation.path.empty()
+                     ? fmt::format("  {}", violation.reason)
+                     : fmt::format("  {}: {}", violation.path, violation.reason));
   }
 }
 
