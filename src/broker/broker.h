@@ -84,6 +84,7 @@ struct ExecutionView {
 
 struct ExecutionQuery {
   std::string name;  ///< Instance name; "" for all.
+  std::string hash;  ///< Of service or instance; "" for all.
   std::string task;
   std::vector<ExecutionState> states;
   std::vector<std::string> tags;
@@ -182,6 +183,8 @@ class Broker {
   /// Pages of all lists end at Limits::list_page items, Limits::list_bytes, or after much was read
   /// that did not fit the query; the next one goes on exactly there.
   Result<EventPage> ListEvents(const EventQuery& query) const;
+  /// Whether events or results of an instance of this name are kept, deployed or not.
+  Result<bool> HasHistory(std::string_view instance_name) const;
   /// The values of the first of `keys`, in order: as many as fit a page, at least one.
   Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance,
                                         const std::vector<std::string>& keys) const;

@@ -41,6 +41,10 @@ class PageRoom {
 
 bool Wanted(const ExecutionQuery& query, const Execution& execution, ExecutionState state) {
   if (!query.name.empty() && query.name != execution.source->name) return false;
+  if (!query.hash.empty() && query.hash != execution.source->service_hash &&
+      query.hash != execution.source->instance_hash) {
+    return false;
+  }
   if (!query.task.empty() && query.task != execution.task) return false;
   if (query.after != TimePoint() && execution.created < query.after) return false;
   if (query.before != TimePoint() && execution.created >= query.before) return false;
@@ -239,6 +243,17 @@ Result<KeyPage> Broker::ListKeys(const InstancePtr& instance, std::string_view p
   }
   MESG_TRY(cursor->Status());
   return page;
+}
+
+Result<bool> Broker::HasHistory(std::string_view instance_name) const {
+  const store::Store& store = *impl_->SlotOfKey(instance_name).place.store;
+  const engine::keys::Range range =
+      engine::keys::OfName(engine::keys::Table::kPostings, instance_name);
+  const auto cursor = store.Read(range.from, range.to);
+  cursor->Seek(range.from);
+  const bool found = cursor->Valid();
+  MESG_TRY(cursor->Status());
+  return found;
 }
 
 Result<EventPage> Broker::ListEvents(const EventQuery& query) const {

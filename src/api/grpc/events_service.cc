@@ -16,12 +16,26 @@ namespace {
 
 constexpr std::size_t kDefaultPage = 100;
 
+/// Whether the service is not deployed any more, but some of its history is kept.
+Result<bool> IsGone(const broker::Broker& broker, const std::string& service) {
+  if (service.empty() || service == "*") return false;
+  const auto deployed = broker.Deployed()->Find(service);
+  if (deployed || deployed.error().code != Code::kNotFound) return false;
+  return broker.HasHistory(service);
+}
+
 Result<void> ListEvents(const broker::Broker& broker, const v1::ListEventsRequest& request,
                         v1::ListEventsResponse& response) {
   broker::EventQuery query;
   auto predicates = MESG_TRY(FromWire(request.predicates(), ""));
-  query.filter = MESG_TRY(broker.MakeFilter(/*results=*/false, request.service(), request.key(), "",
-                                            {}, std::move(predicates)));
+  if (MESG_TRY(IsGone(broker, request.service()))) {
+    query.filter.name = request.service();
+    query.filter.predicates = std::move(predicates);
+    if (request.key() != "*") query.filter.key = request.key();
+  } else {
+    query.filter = MESG_TRY(broker.MakeFilter(/*results=*/false, request.service(), request.key(),
+                                              "", {}, std::move(predicates)));
+  }
   query.after = MESG_TRY(TimeFromWire(request.after_us(), "after_us"));
   query.before = MESG_TRY(TimeFromWire(request.before_us(), "before_us"));
   query.after_position = request.after_position();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/grpc/translate.h"
+#include "base/encoding.h"
 
 namespace mesg::api {
 namespace {
@@ -28,13 +29,54 @@ Result<broker::ExecutionPage> ListPage(broker::Broker& broker,
   return Await<broker::ExecutionPage>([&](auto reply) { broker.List(query, reply); });
 }
 
+/// The executions of a deployed service, or of one that is gone: by its name, or by a hash, of
+/// which nobody knows before they are read whether there are any.
+Result<void> SelectService(const broker::Broker& broker, const std::string& service,
+                           broker::ExecutionQuery& query) {
+  if (service.empty() || service == "*") return {};
+  const auto deployed = broker.Deployed()->Find(service);
+  if (deployed) {
+    query.name = (*deployed)->Name();
+    return {};
+  }
+  if (deployed.error().code != Code::kNotFound) return deployed.error();
+  constexpr std::size_t kHashBytes = 32;
+  const auto hash = FromBase58(service);
+  if (hash && hash->size() == kHashBytes) {
+    query.hash = service;
+  } else {
+    query.name = service;
+  }
+  return {};
+}
+
+/// A page for somebody who named `service`; NotFound where nothing of it is kept.
+Result<broker::ExecutionPage> ListOf(broker::Broker& broker, const std::string& service,
+                                     const broker::ExecutionQuery& query) {
+  auto page = MESG_TRY(ListPage(broker, query));
+  const bool nothing = page.executions.empty() && page.next_token.empty() && query.token.empty();
+  if (!nothing || (query.name.empty() && query.hash.empty())) return page;
+  const auto deployed = broker.Deployed()->Find(service);
+  if (deployed) return page;
+  // Perhaps it is only what else was asked for that fits none.
+  broker::ExecutionQuery any;
+  any.name = query.name;
+  any.hash = query.hash;
+  any.limit = 1;
+  for (const bool dead_letters : {false, true}) {
+    any.dead_letters = dead_letters;
+    const auto found = MESG_TRY(ListPage(broker, any));
+    if (!found.executions.empty() || !found.next_token.empty()) return page;
+  }
+  Error unknown = deployed.error();
+  unknown.message = fmt::format("no executions of \"{}\" are kept. {}", service, unknown.message);
+  return unknown;
+}
+
 Result<broker::ExecutionQuery> QueryOf(const broker::Broker& broker, const std::string& service,
                                        const std::string& task, const v1::Page& page) {
   broker::ExecutionQuery query;
-  if (!service.empty() && service != "*") {
-    const auto instance = MESG_TRY(broker.Deployed()->Find(service));
-    query.name = instance->Name();
-  }
+  MESG_TRY(SelectService(broker, service, query));
   query.task = task;
   query.limit = page.size() == 0 ? kDefaultPage : page.size();
   query.token = page.token();
@@ -78,7 +120,7 @@ Result<void> ForEach(broker::Broker& broker, const v1::DeadLetterSelection& sele
   query.dead_letters = true;
   query.limit = broker.GetSettings().limits.list_page;
   do {
-    const auto page = MESG_TRY(ListPage(broker, query));
+    const auto page = MESG_TRY(ListOf(broker, selection.service(), query));
     for (const broker::ExecutionView& view : page.executions) {
       if (auto result = act(view.execution->id); !result) {
         const Code code = result.error().code;
@@ -101,7 +143,7 @@ Result<void> ListExecutions(broker::Broker& broker, const v1::ListExecutionsRequ
   query.tags = {request.tags().begin(), request.tags().end()};
   query.after = MESG_TRY(TimeFromWire(request.after_us(), "after_us"));
   query.before = MESG_TRY(TimeFromWire(request.before_us(), "before_us"));
-  const auto page = MESG_TRY(ListPage(broker, query));
+  const auto page = MESG_TRY(ListOf(broker, request.service(), query));
   for (const auto& view : page.executions) ToWire(broker, view, *response.add_executions());
   response.set_next_page_token(page.next_token);
   return {};
@@ -111,7 +153,7 @@ Result<void> ListDeadLetters(broker::Broker& broker, const v1::ListDeadLettersRe
                              v1::ListDeadLettersResponse& response) {
   auto query = MESG_TRY(QueryOf(broker, request.service(), request.task(), request.page()));
   query.dead_letters = true;
-  const auto page = MESG_TRY(ListPage(broker, query));
+  const auto page = MESG_TRY(ListOf(broker, request.service(), query));
   for (const auto& view : page.executions) ToWire(broker, view, *response.add_executions());
   response.set_next_page_token(page.next_token);
   return {};

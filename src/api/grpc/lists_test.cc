@@ -92,5 +92,65 @@ TEST_F(ListsApiTest, KeysOfManyMiBComeInAnswersThatEveryClientTakes) {
   EXPECT_EQ(got, listed);
 }
 
+class GoneServiceTest : public ApiTest {
+ protected:
+  void Undeploy() {
+    const auto undeployed = Ask<void>([&](auto reply) {
+      broker_->Undeploy("shop", /*keep_data=*/false, /*force=*/true, std::move(reply));
+    });
+    ASSERT_TRUE(undeployed) << undeployed.error().message;
+    ASSERT_TRUE(Eventually([&] { return broker_->Deployed()->Instances().empty(); }));
+  }
+  /// The states of its executions, or why not.
+  std::string States(const std::string& service, std::optional<v1::ExecutionState> state = {}) {
+    v1::ListExecutionsRequest request;
+    request.set_service(service);
+    if (state) request.add_states(*state);
+    v1::ListExecutionsResponse response;
+    const auto status = executions_->List(Anonymous().get(), request, &response);
+    if (!status.ok()) return Told(status) + ": " + status.error_message();
+    std::string states;
+    for (const auto& execution : response.executions())
+      states += v1::ExecutionState_Name(execution.state()) + " ";
+    return states;
+  }
+};
+
+TEST_F(GoneServiceTest, ItsExecutionsAndEventsAreStillListedByNameAndHash) {
+  ASSERT_TRUE(EmitOne(OrderedEvent("a")).ok());
+  CreateShip();
+  CreateShip();
+  const auto source = shop_->GetSource();
+  Undeploy();
+  for (const std::string& name : {source->name, source->service_hash})
+    EXPECT_EQ(States(name), "CANCELLED CANCELLED ") << name;
+  EXPECT_EQ(States("shop", v1::FAILED), "") << "there are some, in another state";
+  v1::ListEventsRequest request;
+  request.set_service("shop");
+  v1::ListEventsResponse events;
+  ASSERT_TRUE(events_->List(Anonymous().get(), request, &events).ok());
+  EXPECT_EQ(events.events_size(), 1);
+}
+
+TEST_F(GoneServiceTest, OneThatNeverWasIsSaidToBeUnknown) {
+  CreateShip();
+  EXPECT_EQ(States("shop", v1::FAILED), "") << "it is deployed";
+  EXPECT_EQ(
+      States("shopp"),
+      "NOT_FOUND SERVICE_NOT_FOUND: no executions of \"shopp\" are kept. Service \"shopp\" not "
+      "found: it is not deployed; did you mean \"shop\"?");
+  const std::string hash = "63hs27P9o78dd2p9AvJi3FvcPS4N67ALFyophbLsMofr";
+  EXPECT_THAT(States(hash), testing::StartsWith("NOT_FOUND SERVICE_NOT_FOUND: no executions of"));
+  v1::ListDeadLettersRequest dead;
+  dead.set_service("shopp");
+  v1::ListDeadLettersResponse letters;
+  EXPECT_EQ(Told(dead_letters_->List(Anonymous().get(), dead, &letters)),
+            "NOT_FOUND SERVICE_NOT_FOUND");
+  v1::ListEventsRequest events;
+  events.set_service("shopp");
+  v1::ListEventsResponse none;
+  EXPECT_EQ(Told(events_->List(Anonymous().get(), events, &none)), "NOT_FOUND SERVICE_NOT_FOUND");
+}
+
 }  // namespace
 }  // namespace mesg::api

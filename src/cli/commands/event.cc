@@ -77,7 +77,12 @@ Result<v1::ListEventsRequest> ListRequest(const Arguments& arguments, Context& c
 Result<int> RunList(const Arguments& arguments, Context& context) {
   Result<v1::ListEventsRequest> request = ListRequest(arguments, context);
   if (!request) return WrongUsage(std::move(request).error());
-  const v1::ListEventsResponse list = MESG_TRY(context.client().ListEvents(*request));
+  v1::ListEventsResponse list = MESG_TRY(context.client().ListEvents(*request));
+  // What fits may be rare in a long history, which Core reads a part at a time.
+  while (list.events().empty() && !list.next_page_token().empty()) {
+    request->mutable_page()->set_token(list.next_page_token());
+    list = MESG_TRY(context.client().ListEvents(*request));
+  }
   if (context.json()) {
     context.Print(list);
     return 0;

@@ -70,7 +70,12 @@ Result<int> RunList(const Arguments& arguments, Context& context) {
     request.set_after_us(*since);
   }
   *request.mutable_page() = MESG_TRY(PageFrom(arguments));
-  const v1::ListExecutionsResponse list = MESG_TRY(context.client().ListExecutions(request));
+  v1::ListExecutionsResponse list = MESG_TRY(context.client().ListExecutions(request));
+  // What fits may be rare in a long history, which Core reads a part at a time.
+  while (list.executions().empty() && !list.next_page_token().empty()) {
+    request.mutable_page()->set_token(list.next_page_token());
+    list = MESG_TRY(context.client().ListExecutions(request));
+  }
   if (context.json()) {
     context.Print(list);
     return 0;
