@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ class Gate;
 struct LimitView {
   std::string name;  ///< As in the configuration: "payload_bytes".
   std::uint64_t limit = 0;
-  std::uint64_t used = 0;
+  std::optional<std::uint64_t> used;  ///< None: it bounds one thing each, of which there are many.
   std::string unit;
 };
 struct CounterView {

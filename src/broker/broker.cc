@@ -61,6 +61,10 @@ void Broker::Impl::Publish(const Partition& partition, Slot& slot) {
     counters.open_bytes = state.OpenBytes();
     counters.history_bytes = state.Numbers().history_weight;
     counters.subscriptions = state.Subscriptions().size();
+    // What is beyond retention and not broken is there for a subscription, or for a moment.
+    const std::uint64_t kept = partition.GetEngine().GetSettings().retention_bytes;
+    const bool held = !state.Holds().empty() && counters.history_bytes > kept;
+    counters.held_bytes = held ? counters.history_bytes - kept : 0;
     counters.dead_letters = state.DeadLetters();
   });
 }
@@ -204,7 +208,10 @@ Counters Broker::Count() const {
     all.history_bytes += one.history_bytes;
     all.subscriptions += one.subscriptions;
     all.dead_letters += one.dead_letters;
+    all.held_bytes += one.held_bytes;
     all.inbox += slot->thread->Waiting();
+    all.inbox_bytes += slot->thread->WaitingBytes();
+    all.pending_bytes += slot->thread->PendingBytes();
   }
   all.listeners = impl_->listening->size();
   all.workers = impl_->workers.With([](const auto& workers) { return workers.size(); });

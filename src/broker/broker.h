@@ -141,7 +141,8 @@ struct Counters {
                 results_recorded = 0, attempts_failed = 0, deliveries_sent = 0, items_pushed = 0,
                 commits = 0, requests_refused = 0;
   std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0,
-                inbox = 0, subscriptions = 0, dead_letters = 0;
+                inbox = 0, inbox_bytes = 0, pending_bytes = 0, subscriptions = 0, held_bytes = 0,
+                dead_letters = 0;
 };
 
 /// The heart of Core as everything around it sees it: checks requests against contracts, has them

@@ -267,6 +267,9 @@ TEST_F(ListenersTest, ASubscriptionHoldsBackRetentionUpToItsLimitThenBreaks) {
   Advance(seconds(2));
   Settle();
   EXPECT_EQ(broker_->Oldest().At(0), 0U) << "held";
+  const Counters counted = broker_->Count();
+  EXPECT_GT(counted.held_bytes, 0U);
+  EXPECT_EQ(counted.held_bytes, counted.history_bytes - settings_.engine.retention_bytes);
   ASSERT_TRUE(ListenNamed("s", listener_));
   listener_->log.Lines(50);
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(Emit(shop_, {Ordered(std::string(1000, 'x'))}));

@@ -235,6 +235,33 @@ TEST_F(MainPathTest, EventsAndKeysMoveTogetherOrNotAtAll) {
   EXPECT_FALSE(Emit(shop, {}, {{std::string(1025, 'k'), "1", {}}}));
 }
 
+TEST_F(MainPathTest, WhatWaitsIsCountedAndWhatIsDoneIsNot) {
+  settings_.limits.commit_bytes = 1 << 20;
+  Restart();
+  const InstancePtr shop = Deploy();
+  slow_.front()->Stall();
+  constexpr std::size_t kEvents = 30;
+  std::vector<std::future<Result<engine::Emitted>>> emitted;
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    auto promise = std::make_shared<std::promise<Result<engine::Emitted>>>();
+    emitted.push_back(promise->get_future());
+    broker_->Emit(shop, {Ordered(std::string(100'000, 'x'))}, {},
+                  [promise](auto result) { promise->set_value(std::move(result)); });
+  }
+  // The first commit does not end, the second is full, and what comes then waits.
+  const auto waits = [](const Counters& now) {
+    return now.pending_bytes >= (1U << 20) && now.inbox > 0 &&
+           now.inbox_bytes >= now.inbox * 100'000;
+  };
+  while (!waits(broker_->Count())) std::this_thread::yield();
+  slow_.front()->Release();
+  for (auto& one : emitted) EXPECT_TRUE(one.get());
+  const auto done = [](const Counters& now) {
+    return now.pending_bytes == 0 && now.inbox == 0 && now.inbox_bytes == 0;
+  };
+  while (!done(broker_->Count())) std::this_thread::yield();
+}
+
 TEST_F(MainPathTest, KeysAreListedByPrefixInPages) {
   const InstancePtr shop = Deploy();
   ASSERT_TRUE(

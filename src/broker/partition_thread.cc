@@ -85,6 +85,7 @@ void PartitionThread::Run() {
       partition_->CommitEarly(now);
     }
     partition_->Turn(now);
+    pending_bytes_ = partition_->GetEngine().PendingBytes();
   }
 }
 

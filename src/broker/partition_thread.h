@@ -45,8 +45,11 @@ class PartitionThread {
   void SubmitAlways(Work work) { inbox_.PutAlways({.work = std::move(work)}); }
   /// Any thread: a commit is over. Goes before everything that waits, which may wait for it.
   void SubmitFirst(Work work) { inbox_.PutAlways({.work = std::move(work), .first = true}); }
-  /// Requests that were submitted and have not run.
+  /// Requests that were submitted and have not run, and their bytes.
   std::size_t Waiting() const { return requests_; }
+  std::size_t WaitingBytes() const { return bytes_; }
+  /// What is decided and in no commit yet, as of the last turn.
+  std::size_t PendingBytes() const { return pending_bytes_; }
 
  private:
   struct Item {
@@ -65,6 +68,7 @@ class PartitionThread {
   /// they have run.
   std::atomic<std::size_t> requests_ = 0;
   std::atomic<std::size_t> bytes_ = 0;
+  std::atomic<std::size_t> pending_bytes_ = 0;
   std::unique_ptr<Partition> partition_;
   std::atomic<bool> sealed_ = false;
   std::thread thread_;  // Last: uses everything above.

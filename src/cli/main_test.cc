@@ -76,9 +76,15 @@ TEST_F(MainTest, StatusIsZeroOnlyWhenReady) {
   limit.set_name("payload_bytes");
   limit.set_limit(4 << 20);
   limit.set_unit("bytes");
+  auto& used = *core_.script.status.add_limits();
+  used.set_name("inbox_bytes");
+  used.set_limit(64 << 20);
+  used.set_used(0);
+  used.set_unit("bytes");
   EXPECT_EQ(Mesg({"status"}), 0);
   EXPECT_NE(out_.find("Core       ready\n"), std::string::npos) << out_;
-  EXPECT_NE(out_.find("payload_bytes  0 B   4 MiB"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("payload_bytes  each  4 MiB"), std::string::npos) << out_;
+  EXPECT_NE(out_.find("inbox_bytes    0 B   64 MiB"), std::string::npos) << out_;
   core_.script.status.set_ready(false);
   EXPECT_EQ(Mesg({"status"}), 1);
   EXPECT_EQ(Mesg({"status", "--json"}), 1);

@@ -136,7 +136,8 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
       clock));
   std::atomic<bool> ready = false;
   const auto status = [&] {
-    return MakeStatus(config, report, broker->Count(), database->Counters(), ready);
+    return MakeStatus(config, report, broker->Count(), database->Counters(), services->Deploying(),
+                      ready);
   };
   const auto server = MESG_TRY(api::Server::Start(
       {addresses},

@@ -3,23 +3,24 @@
 namespace mesg::daemon {
 namespace {
 
-std::vector<api::LimitView> Limits(const Config& config, const broker::Counters& now) {
+std::vector<api::LimitView> Limits(const Config& config, const broker::Counters& now,
+                                   std::size_t deploying) {
   const broker::Limits& limits = config.broker.limits;
   const engine::Settings& engine = config.broker.engine;
   return {
-      {"payload_bytes", limits.payload_bytes, 0, "bytes"},
+      {"payload_bytes", limits.payload_bytes, std::nullopt, "bytes"},
       {"inbox_requests", limits.inbox_requests, now.inbox, "requests"},
-      {"inbox_bytes", limits.inbox_bytes, 0, "bytes"},
-      {"commit_bytes", limits.commit_bytes, 0, "bytes"},
+      {"inbox_bytes", limits.inbox_bytes, now.inbox_bytes, "bytes"},
+      {"commit_bytes", limits.commit_bytes, now.pending_bytes, "bytes"},
       {"open_executions", engine.max_open_executions, now.open_executions, "executions"},
       {"open_execution_bytes", engine.max_open_bytes, now.open_bytes, "bytes"},
       {"listeners", limits.listeners, now.listeners, "listeners"},
       {"workers", limits.workers, now.workers, "workers"},
-      {"worker_credits", limits.worker_credits, 0, "deliveries"},
+      {"worker_credits", limits.worker_credits, std::nullopt, "deliveries"},
       {"subscriptions", engine.max_subscriptions, now.subscriptions, "subscriptions"},
       {"retention_bytes", engine.retention_bytes, now.history_bytes, "bytes"},
-      {"subscription_hold_bytes", engine.hold_bytes, 0, "bytes"},
-      {"deployments", config.deployments, 0, "deployments"},
+      {"subscription_hold_bytes", engine.hold_bytes, now.held_bytes, "bytes"},
+      {"deployments", config.deployments, deploying, "deployments"},
   };
 }
 
@@ -47,13 +48,13 @@ std::vector<api::CounterView> Counters(const broker::Counters& broker,
 
 api::CoreStatus MakeStatus(const Config& config, const StartReport& report,
                            const broker::Counters& broker, const store::StoreCounters& store,
-                           bool ready) {
+                           std::size_t deploying, bool ready) {
   return {.ready = ready,
           .version = report.version,
           .started = report.started,
           .data_directory = config.directories.data.string(),
           .durability = std::string(Name(config.broker.durability)),
-          .limits = Limits(config, broker),
+          .limits = Limits(config, broker, deploying),
           .counters = Counters(broker, store),
           .last_sequence = report.last_sequence,
           .bytes_cut = report.bytes_cut,

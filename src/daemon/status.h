@@ -22,6 +22,6 @@ struct StartReport {
 /// What `mesg status` shows: limits with their use, counters since the start, what recovery found.
 api::CoreStatus MakeStatus(const Config& config, const StartReport& report,
                            const broker::Counters& broker, const store::StoreCounters& store,
-                           bool ready);
+                           std::size_t deploying, bool ready);
 
 }  // namespace mesg::daemon

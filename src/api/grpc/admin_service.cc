@@ -32,7 +32,7 @@ void ToWire(const CoreStatus& status, v1::StatusResponse& wire) {
     v1::Limit& limit = *wire.add_limits();
     limit.set_name(view.name);
     limit.set_limit(view.limit);
-    limit.set_used(view.used);
+    if (view.used) limit.set_used(*view.used);
     limit.set_unit(view.unit);
   }
   for (const CounterView& view : status.counters) {

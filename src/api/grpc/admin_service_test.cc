@@ -24,7 +24,7 @@ class AdminServiceTest : public testing::Test {
       status.started = FromMicros(5);
       status.data_directory = "/data";
       status.durability = "sync";
-      status.limits = {{"payload_bytes", 10, 2, "bytes"}};
+      status.limits = {{"payload_bytes", 10, {}, "bytes"}, {"workers", 10, 0, "workers"}};
       status.counters = {{"events_accepted_total", 7}};
       status.last_sequence = 8;
       status.bytes_cut = 9;
@@ -67,7 +67,8 @@ TEST_F(AdminServiceTest, TheStatusIsThatOfCore) {
   EXPECT_EQ(status.ShortDebugString(),
             "ready: true version: \"1.2.3\" started_us: 5 data_directory: \"/data\" "
             "durability: \"sync\" "
-            "limits { name: \"payload_bytes\" limit: 10 used: 2 unit: \"bytes\" } "
+            "limits { name: \"payload_bytes\" limit: 10 unit: \"bytes\" } "
+            "limits { name: \"workers\" limit: 10 used: 0 unit: \"workers\" } "
             "counters { name: \"events_accepted_total\" value: 7 } "
             "recovery { last_sequence: 8 bytes_cut: 9 open_executions: 11 duration_us: 1000 } "
             "grpc_address: \"127.0.0.1:1\" http_address: \"127.0.0.1:2\"");

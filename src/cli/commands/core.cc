@@ -39,8 +39,8 @@ void PrintLimits(const v1::StatusResponse& status, Context& context) {
     const auto shown = [&](std::uint64_t value) {
       return bytes ? HumanBytes(value) : fmt::format("{} {}", HumanCount(value), limit.unit());
     };
-    table.Add({limit.name(), bytes ? HumanBytes(limit.used()) : HumanCount(limit.used()),
-               shown(limit.limit())});
+    const std::string used = bytes ? HumanBytes(limit.used()) : HumanCount(limit.used());
+    table.Add({limit.name(), limit.has_used() ? used : "each", shown(limit.limit())});
   }
   context.terminal().Print("\n" + table.Render(context.terminal()));
 }

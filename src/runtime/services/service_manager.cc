@@ -45,6 +45,8 @@ Result<std::unique_ptr<ServiceManager>> ServiceManager::Start(Options options, B
 
 Result<std::unique_ptr<ArchiveUpload>> ServiceManager::Upload() { return impl_->fetcher_.Upload(); }
 
+std::size_t ServiceManager::Deploying() const { return impl_->deploying_; }
+
 void ServiceManager::Deploy(DeployRequest request, Progress progress, std::stop_token stop,
                             Reply<ServiceStatus> reply) {
   const Answer<ServiceStatus> answer(std::move(reply));

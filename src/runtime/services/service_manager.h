@@ -109,6 +109,9 @@ class ServiceManager {
   void Deploy(DeployRequest request, Progress progress, std::stop_token stop,
               Reply<ServiceStatus> reply);
 
+  /// Deployments that run right now.
+  std::size_t Deploying() const;
+
   /// Ordered by name, draining ones behind the active of their name.
   void List(Reply<std::vector<ServiceStatus>> reply);
   /// `service` as Catalog::Find takes it, here and below.

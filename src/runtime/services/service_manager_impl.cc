@@ -195,10 +195,12 @@ void ServiceManager::Impl::RunJob(bool deployment,
                                   std::function<void(const std::stop_token&)> work) {
   Job& job = jobs_.emplace_back();
   job.deployment = deployment;
+  if (deployment) ++deploying_;
   job.thread = std::thread([this, &job, stop = job.stop.get_token(), work = std::move(work)] {
     work(stop);
     executor_->Post([this, &job] {
       job.thread.join();
+      if (job.deployment) --deploying_;
       jobs_.remove_if([&job](const Job& other) { return &other == &job; });
       if (jobs_.empty() && on_drained_) std::exchange(on_drained_, nullptr)();
     });
@@ -207,9 +209,9 @@ void ServiceManager::Impl::RunJob(bool deployment,
 
 void ServiceManager::Impl::Deploy(DeployRequest request, Progress progress, std::stop_token stop,
                                   const Answer<ServiceStatus>& answer) {
-  const auto running = std::ranges::count_if(jobs_, &Job::deployment);
+  const std::size_t running = deploying_;
   if (stopping_) return answer(Unavailable("Core is shutting down"));
-  if (static_cast<std::size_t>(running) >= options_.deployments) {
+  if (running >= options_.deployments) {
     return answer(ResourceExhausted("{} deployments run already, retry when one is done", running)
                       .Because("TOO_MANY_DEPLOYMENTS"));
   }

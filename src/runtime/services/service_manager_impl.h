@@ -101,6 +101,7 @@ class ServiceManager::Impl {
   std::atomic<bool> garbage_ = true;
   Guarded<std::map<std::string, Known>> known_;  ///< By instance hash. Changed on the executor.
   std::list<Job> jobs_;                          ///< On the executor.
+  std::atomic<std::size_t> deploying_ = 0;       ///< How many of them are deployments.
   bool stopping_ = false;                        ///< On the executor.
   std::function<void()> on_drained_;             ///< On the executor, once no job is left.
   /// Shared with callbacks of the broker, which can come when all this is gone.

@@ -155,6 +155,7 @@ TEST_F(ServiceManagerTest, MoreDeploymentsThanAllowedAreRefused) {
       },
       {}, [&](Result<ServiceStatus> status) { first.set_value(std::move(status)); });
   entered.get_future().wait();
+  EXPECT_EQ(manager_->Deploying(), 1U);
   const auto second = Deploy();
   go_on.set_value();
   ASSERT_FALSE(second);
@@ -162,6 +163,7 @@ TEST_F(ServiceManagerTest, MoreDeploymentsThanAllowedAreRefused) {
   EXPECT_TRUE(first.get_future().get());
   // It is answered a moment before its thread has ended.
   EXPECT_TRUE(Eventually([&] { return Deploy().has_value(); }));
+  EXPECT_TRUE(Eventually([&] { return manager_->Deploying() == 0; }));
 }
 
 TEST_F(ServiceManagerTest, AStoppedDeploymentChangesNothing) {
