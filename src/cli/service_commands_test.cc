@@ -58,6 +58,22 @@ TEST_F(ServiceCommandsTest, DeployOfAUrlIsCoresToFetch) {
   }
 }
 
+TEST_F(ServiceCommandsTest, WhatWasToRunAndDoesNotIsAnError) {
+  v1::Service& shop = AddShop();
+  shop.set_state(v1::Service::FAILED_TO_RUN);
+  shop.set_state_reason("there is no such program");
+  const std::string_view said =
+      "mesg: shop does not run: there is no such program (see `mesg service logs shop`)\n";
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"service", "deploy", Folder(), "--start"},
+                                             {"service", "deploy", Folder(), "--start", "--json"},
+                                             {"service", "start", "shop"}}) {
+    EXPECT_EQ(Mesg(words), 1);
+    EXPECT_TRUE(err_.ends_with(said)) << err_;
+  }
+  EXPECT_EQ(Mesg({"service", "deploy", Folder()}), 0) << "it was not to run";
+}
+
 TEST_F(ServiceCommandsTest, DeployRefusesWhatIsNotThere) {
   EXPECT_EQ(Mesg({"service", "deploy", (folder_ / "none").string()}), 1);
   EXPECT_NE(err_.find("there is no folder or file"), std::string::npos);

@@ -42,6 +42,12 @@ std::string StateName(::mesg::v1::Service::State state) {
   return Words(::mesg::v1::Service::State_Name(state));
 }
 
+Result<void> CheckRuns(const ::mesg::v1::Service& service) {
+  if (service.state() != ::mesg::v1::Service::FAILED_TO_RUN) return {};
+  return FailedPrecondition("{} does not run: {} (see `mesg service logs {}`)", service.name(),
+                            service.state_reason(), service.name());
+}
+
 void PrintItem(const ::mesg::v1::Item& item, Context& context) {
   if (context.json()) return context.Print(item);
   if (item.has_event()) {

@@ -31,4 +31,7 @@ void PrintFields(const std::vector<std::pair<std::string, std::string>>& fields,
 /// JSON indented for people on a terminal, compact in a pipe; "" for empty bytes.
 std::string ShownJson(const std::string& json, Context& context);
 
+/// FailedPrecondition when a service that was to run does not: its reason, and where to look.
+Result<void> CheckRuns(const ::mesg::v1::Service& service);
+
 }  // namespace mesg::cli

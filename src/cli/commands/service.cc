@@ -122,8 +122,11 @@ Result<int> ForEach(const Arguments& arguments, Context& context, std::string_vi
 }
 
 Result<int> RunStart(const Arguments& arguments, Context& context) {
-  return ForEach(arguments, context, "started",
-                 [&](const std::string& name) { return context.client().StartService(name); });
+  return ForEach(arguments, context, "started", [&](const std::string& name) -> Result<Service> {
+    const Service service = MESG_TRY(context.client().StartService(name));
+    MESG_TRY(CheckRuns(service));
+    return service;
+  });
 }
 
 Result<int> RunStop(const Arguments& arguments, Context& context) {

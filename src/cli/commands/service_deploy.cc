@@ -22,6 +22,7 @@ Result<int> RunDeploy(const Arguments& arguments, Context& context) {
                                  {"instance", QuoteJson(service.instance_hash())},
                                  {"name", QuoteJson(service.name())},
                                  {"state", QuoteJson(v1::Service::State_Name(service.state()))}}));
+    if (open.start()) MESG_TRY(CheckRuns(service));
     return 0;
   }
   terminal.Say(
@@ -31,6 +32,7 @@ Result<int> RunDeploy(const Arguments& arguments, Context& context) {
                {"Instance", service.instance_hash()},
                {"State", StateName(service.state())}},
               context);
+  if (open.start()) MESG_TRY(CheckRuns(service));
   if (!open.start()) {
     terminal.Say(service.managed()
                      ? fmt::format("Next: `mesg service start {}`.", service.name())

@@ -89,6 +89,7 @@ Result<void> DeployAndSay(const std::string& folder, const v1::DeployRequest::Op
                              StateName(service.state())));
   }
   logs.Show(service);
+  if (const Result<void> runs = CheckRuns(service); !runs) Complain(runs.error(), context);
   return {};
 }
 
