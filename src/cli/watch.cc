@@ -43,7 +43,7 @@ Result<void> Watch(Context& context, ListenRequest::Open open,
       }
       return heard;
     };
-    const Result<void> ended = context.client().Listen(open, on_response, stop);
+    Result<void> ended = context.client().Listen(open, on_response, stop);
     if (over || stop.stop_requested()) return {};
     const bool may_come_back =
         connected_once && (ended || ended.error().code == Code::kUnavailable);
