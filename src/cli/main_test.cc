@@ -40,7 +40,11 @@ TEST_F(MainTest, HelpIsDataAndZero) {
   EXPECT_NE(out_.find("service deploy"), std::string::npos);
   EXPECT_EQ(out_.find("__services"), std::string::npos);
   EXPECT_EQ(Mesg({"help", "service"}), 0);
+  EXPECT_NE(out_.find("mesg service COMMAND [options]"), std::string::npos) << out_;
   EXPECT_EQ(Mesg({"help", "service", "deploy"}), 0);
+  EXPECT_NE(out_.find("mesg service deploy [SOURCE] [options]"), std::string::npos) << out_;
+  EXPECT_EQ(Mesg({"help", "start", "--no-color"}), 0);
+  EXPECT_NE(out_.find("mesg start [ARGUMENTS...] [options]"), std::string::npos) << out_;
   EXPECT_EQ(Mesg({"help", "nonsense"}), 2);
   EXPECT_EQ(Mesg({"--version"}), 0);
   EXPECT_EQ(out_, "mesg " MESG_VERSION "\n");

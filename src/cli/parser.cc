@@ -199,10 +199,20 @@ class Tree {
   ParsedLine line_;
 };
 
+/// Of `help service deploy` the words are values, not the command of that name: they go behind --.
+std::vector<std::string> WithValuesOfHelpApart(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments.front() != "help") return arguments;
+  const auto words =
+      std::stable_partition(arguments.begin() + 1, arguments.end(),
+                            [](const std::string& word) { return word.starts_with('-'); });
+  if (words != arguments.end()) arguments.insert(words, "--");
+  return arguments;
+}
+
 }  // namespace
 
 Result<ParsedLine> ParseCommandLine(const std::vector<std::string>& arguments) {
-  return Tree().Parse(arguments);
+  return Tree().Parse(WithValuesOfHelpApart(arguments));
 }
 
 }  // namespace mesg::cli

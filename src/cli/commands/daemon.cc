@@ -66,8 +66,9 @@ Result<v1::StatusResponse> AwaitReady(const std::string& address, pid_t pid, Dur
     Result<v1::StatusResponse> status = Client(address).Status();
     if (status && status->ready()) return status;
     if (!IsRunning(pid)) {
-      return FailedPrecondition("Core ended while it started, {} says:\n{}", log.string(),
-                                LastLines(log, 5));
+      std::string said = LastLines(log, 5);
+      while (said.ends_with('\n')) said.pop_back();
+      return FailedPrecondition("Core ended while it started, {} says:\n{}", log.string(), said);
     }
     if (SteadyClock::now() > deadline) {
       return DeadlineExceeded("Core (process {}) is not ready yet: look at `mesg logs --follow`",
