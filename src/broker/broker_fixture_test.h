@@ -202,19 +202,26 @@ class SlowStore final : public store::Store {
       if (stalled_) {  // The only one: a partition has one under way.
         auto kept = std::make_shared<store::Batch>(std::move(batch));
         held_ = [this, sequence, kept, done = std::move(done)] {
-          store_.Commit(sequence, std::move(*kept), done);
+          CommitNow(sequence, std::move(*kept), done);
         };
         held_changed_.notify_all();
         return;
       }
     }
-    store_.Commit(sequence, std::move(batch), std::move(done));
+    CommitNow(sequence, std::move(batch), std::move(done));
   }
   store::Recovery Recovered() const override { return store_.Recovered(); }
   std::size_t MaxBatchBytes() const override { return store_.MaxBatchBytes(); }
 
  private:
+  // The next one may come from the partition before Release has left the last.
+  void CommitNow(std::uint64_t sequence, store::Batch batch, Done done) {
+    const std::scoped_lock lock(committing_);
+    store_.Commit(sequence, std::move(batch), std::move(done));
+  }
+
   store::Store& store_;
+  std::mutex committing_;
   std::mutex mutex_;
   std::condition_variable held_changed_;
   bool stalled_ = false;
