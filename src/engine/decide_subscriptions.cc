@@ -25,6 +25,16 @@ void Engine::TakeBody(const Body& body) {
       return;
     }
     const auto held = state_.Holds().find(moved->subscription);
+    if (held == state_.Holds().end() && IsTrimmed(moved->sequence)) {
+      // Retention came first. Here nothing can be refused any more, but nothing is passed over.
+      Add(HoldPut{moved->subscription, moved->sequence, true});
+      SendTo(
+          PartitionOf(SlotOf(SubscriptionPartitionKey(moved->subscription)), settings_.partitions),
+          HoldBroke{moved->subscription,
+                    "the history it begins with left by retention before the subscription was "
+                    "known everywhere; delete it and create it anew"});
+      return;
+    }
     if (held == state_.Holds().end() ||
         (!held->second.broken && moved->sequence > held->second.sequence)) {
       Add(HoldPut{moved->subscription, moved->sequence, false});
@@ -39,6 +49,10 @@ void Engine::TakeBody(const Body& body) {
   broken->broken_reason = broke.reason;
   Add(SubscriptionPut{broken});
   Tell(SubscriptionChanged{broken});
+}
+
+bool Engine::IsTrimmed(std::uint64_t acknowledged) const {
+  return acknowledged + 1 < state_.Numbers().oldest_sequence;
 }
 
 Result<Reply> Engine::On(Subscribe&& command, TimePoint now) {
@@ -56,6 +70,14 @@ Result<Reply> Engine::On(Subscribe&& command, TimePoint now) {
     return ResourceExhausted("{} subscriptions exist, the limit; delete one that is not needed",
                              state_.Subscriptions().size())
         .Because("TOO_MANY_SUBSCRIPTIONS");
+  }
+  if (const auto here = wanted.acknowledged.find(settings_.partition);
+      here != wanted.acknowledged.end() && IsTrimmed(here->second)) {
+    return OutOfRange(
+               "the history behind sequence {} is wanted, but what is kept begins at {}; subscribe "
+               "from there",
+               here->second, state_.Numbers().oldest_sequence)
+        .Because("POSITION_TOO_OLD");
   }
   wanted.created = now;
   const auto subscription = std::make_shared<const Subscription>(std::move(wanted));

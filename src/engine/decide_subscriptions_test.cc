@@ -100,5 +100,33 @@ TEST_F(DecideSubscriptionsTest, ABrokenHoldBreaksItsSubscriptionOnce) {
   EXPECT_EQ(engine_->Current().Subscriptions().at("s")->broken_reason, "too much");
 }
 
+TEST_F(DecideSubscriptionsTest, WhatBeginsBeforeTheHistoryThatIsKeptIsRefusedOrBrokenAtOnce) {
+  settings_.partitions = 3;
+  settings_.retention_bytes = 0;
+  Open();
+  Deploy();
+  ASSERT_TRUE(Emit({Event("1"), Event("2")}));
+  Commit();
+  ASSERT_TRUE(Apply(Tick{}));
+  Commit();
+  ASSERT_EQ(engine_->Current().Numbers().oldest_sequence, 3U);
+  EXPECT_EQ(Subscribe("s", "f", {{0, 1}}), "POSITION_TOO_OLD");
+  EXPECT_EQ(Subscribe("t", "f", {{0, 2}}), "ok");
+  // One of another partition is known already when the word of it comes here.
+  Effects();
+  ASSERT_TRUE(Apply(Receive{1, 1, EncodeBody(HoldMoved{"u", 1, false})}));
+  EXPECT_EQ(Holds(), "t@2 u@1! ");
+  ASSERT_TRUE(Apply(Receive{1, 2, EncodeBody(HoldMoved{"u", 2, false})}));
+  EXPECT_EQ(Holds(), "t@2 u@1! ") << "it stays broken";
+  const PartitionId home = PartitionOf(SlotOf(SubscriptionPartitionKey("u")), 3);
+  ASSERT_NE(home, 0) << "choose another name for this test";
+  ASSERT_EQ(engine_->Current().Outgoing().size(), 1U);
+  const auto& [to, body] = *engine_->Current().Outgoing().begin();
+  EXPECT_EQ(to.first, home);
+  EXPECT_EQ(std::get<HoldBroke>(DecodeBody(body).value()).subscription, "u");
+  ASSERT_TRUE(Apply(Receive{1, 3, EncodeBody(HoldMoved{"u", 2, true})}));
+  EXPECT_EQ(Holds(), "t@2 ");
+}
+
 }  // namespace
 }  // namespace mesg::engine

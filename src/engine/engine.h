@@ -133,6 +133,8 @@ class Engine {
   void RetireIfDrained(const std::string& instance_hash);
 
   State state_;
+  /// Something behind `acknowledged` is no longer kept.
+  bool IsTrimmed(std::uint64_t acknowledged) const;
   const Settings settings_;
   Tap tap_;
   std::vector<AnyEffect> effects_;

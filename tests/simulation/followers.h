@@ -44,6 +44,7 @@ class Follower {
   void Connect();
   void Disconnect();
   void Subscribe();
+  void Unsubscribe();
   void Begin(std::size_t partition, std::optional<std::uint64_t> after);
   void Read(std::size_t partition);
   void Join(std::size_t partition, std::uint64_t next);
