@@ -171,6 +171,16 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
 
 bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
+std::string Shortened(std::string text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  const std::string mark = fmt::format(" ... (cut, it had {} bytes)", text.size());
+  std::size_t keep = limit - std::min(limit, mark.size());
+  // Back to where a character begins.
+  while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xc0) == 0x80) --keep;
+  text.resize(keep);
+  return text += mark;
+}
+
 std::string QuoteJson(std::string_view text) {
   std::string quoted = "\"";
   quoted.reserve(text.size() + 2);

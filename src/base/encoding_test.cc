@@ -65,5 +65,18 @@ TEST(EncodingTest, QuotedTextIsJson) {
   EXPECT_EQ(QuoteJson("cut\xe2\x82"), "\"cut\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
+TEST(EncodingTest, ShortenedKeepsWholeCharactersAndSaysHowLongItWas) {
+  EXPECT_EQ(Shortened("short", 5), "short");
+  const std::string mark = " ... (cut, it had 100 bytes)";
+  EXPECT_EQ(Shortened(std::string(100, 'a'), 40), std::string(12, 'a') + mark);
+  std::string text;
+  for (int i = 0; i < 25; ++i) text += "\xF0\x9F\x8C\x8D";  // Four bytes each.
+  for (std::size_t limit = 28; limit < 100; ++limit) {
+    const std::string shortened = Shortened(text, limit);
+    EXPECT_EQ(shortened, text.substr(0, (limit - mark.size()) / 4 * 4) + mark);
+  }
+  EXPECT_EQ(Shortened(std::string(100, 'a'), 3), mark);
+}
+
 }  // namespace
 }  // namespace mesg

@@ -83,6 +83,14 @@ Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double r
         judged.answer.result = engine::Failure{judged.error->message, /*permanent=*/true};
         return judged;
       }
+/// What an answer brings with it.
+std::size_t AnswerWeight(const DeliveryAnswer& answer) {
+  const auto* success = std::get_if<engine::Success>(&answer.result);
+  const auto* failure = std::get_if<engine::Failure>(&answer.result);
+  return WeightOf(answer.events, answer.moves) + (success ? success->outputs.size() : 0) +
+         (failure ? failure->error.size() : 0);
+}
+
     }
   }
   judged.answer.result = std::move(given.result);
@@ -94,11 +102,9 @@ Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double r
 /// What recording an answer writes at most, roughly.
 std::size_t CommitWeight(const Partition& partition, const Batch& batch, std::size_t i) {
   constexpr std::size_t kFixed = 512;
-  const DeliveryAnswer& answer = batch.answers[i];
   const Execution* execution = partition.GetEngine().Current().FindOpen(batch.refs[i].execution);
-  const auto* success = std::get_if<engine::Success>(&answer.result);
-  return kFixed + (execution == nullptr ? 0 : execution->inputs.size()) +
-         (success == nullptr ? 0 : success->outputs.size()) + WeightOf(answer.events, answer.moves);
+  return kFixed + (execution == nullptr ? 0 : engine::OpenWeight(*execution)) +
+         AnswerWeight(batch.answers[i]);
 }
 
 /// Has the answers from `begin` on decided, as many as one commit takes; the rest has its turn
@@ -180,10 +186,8 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
       batch->commit_bytes = settings_.limits.commit_bytes;
       batch->thread = impl_->SlotOfExecution(ref->execution).thread.get();
     }
-    const auto* success = std::get_if<engine::Success>(&answers[i].result);
     constexpr std::size_t kFixed = 256;
-    batch->weight += kFixed + (success ? success->outputs.size() : 0) +
-                     WeightOf(answers[i].events, answers[i].moves);
+    batch->weight += kFixed + AnswerWeight(answers[i]);
     batch->refs.push_back(*ref);
     batch->places.push_back(i);
     batch->answers.push_back(std::move(answers[i]));

@@ -12,6 +12,16 @@ std::string Fingerprint(const NewExecution& wanted) {
   return Sha256(fmt::format("{}\n{}\n{}", wanted.task.size(), wanted.task, wanted.inputs));
 }
 
+// An execution keeps the texts of every attempt, in memory while it is open, so they are short. The
+// error that becomes its outcome is kept as it came: there is only one.
+Attempt Recorded(Attempt attempt) {
+  constexpr std::size_t kLongestReason = 4096;
+  constexpr std::size_t kLongestWorker = 256;
+  attempt.reason = Shortened(std::move(attempt.reason), kLongestReason);
+  attempt.worker = Shortened(std::move(attempt.worker), kLongestWorker);
+  return attempt;
+}
+
 Error AlreadyFinished(const Execution& execution) {
   return FailedPrecondition("execution {} is {}, its result is already recorded",
                             execution.id.Text(), Name(execution.state))
@@ -139,7 +149,7 @@ void Engine::Finish(const Execution& execution, ExecutionState state, Outcome ou
 void Engine::BecomeUnknown(const Execution& execution, Attempt attempt, TimePoint now) {
   const ExecutionId id = execution.id;
   Outcome outcome{"", "", attempt.reason, now};
-  Add(OutcomeBecameUnknown{id, std::move(outcome), std::move(attempt)});
+  Add(OutcomeBecameUnknown{id, std::move(outcome), Recorded(std::move(attempt))});
   Tell(Finished{std::make_shared<const Execution>(*state_.FindOpen(id))});
 }
 
@@ -148,7 +158,7 @@ void Engine::FailAttempt(const Execution& execution, Attempt attempt, bool perma
   const bool exhausted = attempt.number >= execution.retry.attempts;
   if (permanent || exhausted) {
     Outcome outcome{"", "", attempt.reason, now};
-    Finish(execution, ExecutionState::kFailed, std::move(outcome), std::move(attempt),
+    Finish(execution, ExecutionState::kFailed, std::move(outcome), Recorded(std::move(attempt)),
            /*dead_letter=*/!permanent);
     return;
   }
@@ -156,6 +166,7 @@ void Engine::FailAttempt(const Execution& execution, Attempt attempt, bool perma
   const Duration pause = attempt.outcome == AttemptOutcome::kWorkerLost
                              ? Duration(0)
                              : execution.retry.PauseAfter(attempt.number, random);
+  attempt = Recorded(std::move(attempt));
   const ExecutionId id = execution.id;
   const std::uint32_t number = attempt.number;
   std::string reason = attempt.reason;
@@ -202,7 +213,7 @@ Result<Emitted> Engine::AnswerOne(Answer&& answer, TimePoint now) {
         return ended.number == attempt.number && (ended.outcome == AttemptOutcome::kSuperseded ||
                                                   ended.outcome == AttemptOutcome::kTaskFailed);
       });
-      if (!noted) Add(AttemptRecorded{answer.id, std::move(attempt), {}});
+      if (!noted) Add(AttemptRecorded{answer.id, Recorded(std::move(attempt)), {}});
       return Emitted();
     }
     FailAttempt(*execution, std::move(attempt), failure->permanent, answer.random, now);
@@ -217,7 +228,7 @@ Result<Emitted> Engine::AnswerOne(Answer&& answer, TimePoint now) {
   Emitted emitted = PerformEmit(std::move(plan), now);
   Outcome outcome{std::move(success.output_key), std::move(success.outputs), "", now};
   Attempt attempt{answer.attempt, AttemptOutcome::kSucceeded, "", now, std::move(answer.worker)};
-  Finish(*execution, ExecutionState::kCompleted, std::move(outcome), std::move(attempt),
+  Finish(*execution, ExecutionState::kCompleted, std::move(outcome), Recorded(std::move(attempt)),
          /*dead_letter=*/false);
   return emitted;
 }

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "base/encoding.h"
 #include "engine/engine_fixture_test.h"
 
 namespace mesg::engine {
@@ -104,6 +105,51 @@ TEST_F(DecideExecutionsTest, LostWorkGoesOnAtOnceAndCountsAsAnAttempt) {
   EXPECT_EQ(State(id), "created, 1:worker lost, 2:timed out");
   EXPECT_EQ(Lose(id, 3), "ok");
   EXPECT_EQ(State(id), "failed lost (dead letter), 1:worker lost, 2:timed out, 3:worker lost");
+}
+
+TEST_F(DecideExecutionsTest, AttemptsKeepShortTextsAndTheOutcomeItsWholeError) {
+  const ExecutionId id = Create();
+  std::string error;
+  for (int i = 0; i < 20'000; ++i) error += "é";
+  const auto fail = [&](std::uint32_t attempt) {
+    return Said(
+        Apply(Answers{{{id, attempt, std::string(1000, 'w'), Failure{error, false}, {}, {}, 0}}}));
+  };
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) EXPECT_EQ(fail(attempt), "ok");
+  const ExecutionPtr failed = *engine_->Current().Find(id);
+  EXPECT_EQ(failed->outcome->error, error);
+  ASSERT_EQ(failed->attempts.size(), 3U);
+  for (const Attempt& attempt : failed->attempts) {
+    EXPECT_LE(attempt.reason.size(), 4096U);
+    EXPECT_GT(attempt.reason.size(), 4000U);
+    EXPECT_TRUE(IsUtf8(attempt.reason));
+    EXPECT_THAT(attempt.reason, ::testing::EndsWith("40000 bytes)"));
+    EXPECT_LE(attempt.worker.size(), 256U);
+  }
+}
+
+TEST_F(DecideExecutionsTest, TheTextsOfAttemptsCountAsWhatIsOpen) {
+  settings_.max_open_bytes = 6000;
+  Open();
+  const ExecutionId id = Create();
+  const std::uint64_t before = engine_->Current().OpenBytes();
+  EXPECT_EQ(
+      Said(Apply(Answers{{{id, 1, "w", Failure{std::string(60'000, 'x'), false}, {}, {}, 0}}})),
+      "ok");
+  EXPECT_GE(engine_->Current().OpenBytes(), before + 4000);
+  NewExecution wanted = Wanted();
+  wanted.inputs = std::string(1500, ' ');
+  EXPECT_EQ(Said(Apply(engine::Create{{wanted}})), "TOO_MANY_EXECUTIONS");
+  EXPECT_EQ(Succeed(id, 2), "ok");
+  EXPECT_EQ(engine_->Current().OpenBytes(), 0U);
+  EXPECT_EQ(Said(Apply(engine::Create{{wanted}})), "ok");
+  // What is unknown is open too.
+  const std::uint64_t with_one = engine_->Current().OpenBytes();
+  const ExecutionId unknown = Dispatched();
+  EXPECT_EQ(Lose(unknown), "ok");
+  EXPECT_GT(engine_->Current().OpenBytes(), with_one);
+  EXPECT_EQ(Said(Apply(DropDeadLetter{unknown})), "ok");
+  EXPECT_EQ(engine_->Current().OpenBytes(), with_one);
 }
 
 TEST_F(DecideExecutionsTest, TheFirstSuccessOfAnyAttemptIsTheResult) {

@@ -7,17 +7,18 @@
 #include "engine/keys.h"
 
 namespace mesg::engine {
-namespace {
 
-// What an open execution costs in memory, for the limit: its payloads and a little for the rest.
-std::uint64_t Weight(const Execution& execution) {
+std::uint64_t OpenWeight(const Execution& execution) {
   constexpr std::uint64_t kFixed = 512;
-  std::uint64_t tags = 0;
-  for (const std::string& tag : execution.tags) tags += tag.size();
-  return kFixed + execution.inputs.size() + execution.task.size() + tags;
+  constexpr std::uint64_t kFixedAttempt = 64;
+  std::uint64_t weight = kFixed + execution.inputs.size() + execution.task.size() +
+                         execution.idempotency_key.size() + execution.traceparent.size();
+  for (const std::string& tag : execution.tags) weight += tag.size();
+  for (const Attempt& attempt : execution.attempts)
+    weight += kFixedAttempt + attempt.reason.size() + attempt.worker.size();
+  if (execution.outcome) weight += execution.outcome->error.size();
+  return weight;
 }
-
-}  // namespace
 
 // ---- Lookups ----
 
@@ -109,7 +110,7 @@ Execution& State::MustFindOpen(const ExecutionId& id) {
 }
 
 void State::AddOpen(std::shared_ptr<Execution> execution) {
-  open_bytes_ += Weight(*execution);
+  open_bytes_ += OpenWeight(*execution);
   ++open_count_[execution->source->instance_hash];
   // Mostly the newest.
   open_by_number_.emplace_hint(open_by_number_.end(), execution->created_number, execution.get());
@@ -187,7 +188,9 @@ void State::FoldOne(AttemptRecorded&& record) {
   execution.attempts.push_back(std::move(record.attempt));
   // A late failure of an attempt that was replaced changes nothing about the one that runs.
   if (execution.attempts.back().outcome != AttemptOutcome::kSuperseded) {
+  open_bytes_ -= OpenWeight(execution);
     execution.state = ExecutionState::kCreated;
+  open_bytes_ += OpenWeight(execution);
     execution.dispatched = TimePoint();
     execution.not_before = record.not_before;
   }
@@ -202,6 +205,7 @@ void State::FoldOne(ExecutionFinished&& record) {
   // Readers may hold the open one; the final one never changes again, so it is a value of its own.
   const auto execution = std::make_shared<Execution>(std::move(*found->second));
   const bool was_unknown = execution->state == ExecutionState::kOutcomeUnknown;
+  open_bytes_ -= OpenWeight(*found->second);
   execution->state = record.state;
   execution->outcome = std::move(record.outcome);
   if (record.attempt) execution->attempts.push_back(std::move(*record.attempt));
@@ -215,7 +219,6 @@ void State::FoldOne(ExecutionFinished&& record) {
   if (execution->dead_letter && !was_unknown) PutDeadLetter(*execution);
   if (!execution->dead_letter && was_unknown) DeleteDeadLetter(*execution);
 
-  open_bytes_ -= std::min(open_bytes_, Weight(*execution));
   if (auto& count = open_count_[execution->source->instance_hash]; --count == 0) {
     open_count_.erase(execution->source->instance_hash);
   }
@@ -241,9 +244,11 @@ void State::FoldOne(OutcomeBecameUnknown&& record) {
   execution.state = ExecutionState::kOutcomeUnknown;
   execution.outcome = std::move(record.outcome);
   execution.attempts.push_back(std::move(record.attempt));
+  open_bytes_ -= OpenWeight(execution);
   execution.dead_letter = true;
   PutOpen(execution);
   PutDeadLetter(execution);
+  open_bytes_ += OpenWeight(execution);
 }
 
 void State::FoldOne(DeadLetterRemoved&& record) {

@@ -19,6 +19,10 @@
 namespace mesg::engine {
 
 /// What a partition knows: the committed store, and over it everything decided since (the overlay).
+/// What an open execution costs, in memory and about as much on disk: its texts, and a little for
+/// the rest. State::OpenBytes is the sum.
+std::uint64_t OpenWeight(const Execution& execution);
+
 ///
 /// Open executions, instances, subscriptions and holds are kept in memory, they are few or bounded;
 /// the rest is read from the store by key. Changed by Fold alone.
