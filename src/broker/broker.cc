@@ -149,9 +149,9 @@ Result<void> Broker::Impl::Start(std::vector<std::unique_ptr<engine::Engine>> en
   std::random_device random;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto first_delivery = (static_cast<std::uint64_t>(random()) << 32) | random();
-    auto partition =
-        std::make_unique<Partition>(std::move(engines[i]), *slots[i]->place.store, ids,
-                                    WorldOf(static_cast<engine::PartitionId>(i)), first_delivery);
+    auto partition = std::make_unique<Partition>(std::move(engines[i]), *slots[i]->place.store, ids,
+                                                 WorldOf(static_cast<engine::PartitionId>(i)),
+                                                 first_delivery, settings.limits.worker_credits);
     Publish(*partition, *slots[i]);
     slots[i]->place.next = partition->Live().Next();
     slots[i]->place.oldest = partition->GetEngine().Current().Numbers().oldest_sequence;

@@ -253,11 +253,14 @@ class Broker {
   /// It is gone: what it holds goes to others at once. Nothing is told to its sink afterwards.
   void DisconnectWorker(WorkerId worker);
   void RefuseDelivery(WorkerId worker, const std::string& delivery_id, const std::string& reason);
+  /// Together with what it has, at most Limits::worker_credits; the rest is not added.
   /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the
   /// caller has no token, as classic workers) and outputs, then records. Outputs that break the
   /// contract fail the execution for good, with an error that names the parameter, and are answered
   /// InvalidArgument.
   void Answer(const std::string& instance_hash, const std::string& worker,
+  /// Hands a delivery back unperformed, which is no attempt: another worker gets it. The one that
+  /// refused gets nothing for 100 ms, twice as long each time until it answers one, at most 10 s.
               std::vector<DeliveryAnswer> answers,
               std::function<void(std::vector<Result<engine::Emitted>>)> reply);
 

@@ -321,7 +321,6 @@ void Broker::ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink,
               .Because("TOO_MANY_WORKERS"));
     return;
   }
-  hello.credits = std::min(hello.credits, settings_.limits.worker_credits);
   slot->thread->SubmitAlways([this, id, hello = std::move(hello), sink = std::move(sink),
                               reply = std::move(reply)](Partition& partition, TimePoint now) {
     // Removed in this very moment: nobody would ever tell the worker.
@@ -352,11 +351,9 @@ auto FindWorker(const Workers& workers, WorkerId id) {
 void Broker::AddCredits(WorkerId worker, std::size_t credits) {
   const auto slot = FindWorker(impl_->workers, worker);
   if (slot == nullptr) return;
-  const std::size_t most = settings_.limits.worker_credits;
-  slot->thread->SubmitAlways(
-      [worker, credits = std::min(credits, most)](Partition& partition, TimePoint now) {
-        partition.Workers().AddCredits(worker, credits, now);
-      });
+  slot->thread->SubmitAlways([worker, credits](Partition& partition, TimePoint now) {
+    partition.Workers().AddCredits(worker, credits, now);
+  });
 }
 
 void Broker::DrainWorker(WorkerId worker) {
@@ -374,13 +371,14 @@ void Broker::DisconnectWorker(WorkerId worker) {
       [worker](Partition& partition, TimePoint) { partition.Workers().Disconnect(worker); });
 }
 
-void Broker::RefuseDelivery(WorkerId worker, const std::string& delivery_id, const std::string&) {
+void Broker::RefuseDelivery(WorkerId worker, const std::string& delivery_id,
+                            const std::string& reason) {
   const auto slot = FindWorker(impl_->workers, worker);
   const auto ref = impl_->ids.Check(delivery_id);
   if (slot == nullptr || !ref) return;
   slot->thread->SubmitAlways(
-      [worker, delivery_id, id = ref->execution](Partition& partition, TimePoint now) {
-        partition.Workers().Refuse(worker, id, delivery_id, now);
+      [worker, delivery_id, reason, id = ref->execution](Partition& partition, TimePoint now) {
+        partition.Workers().Refuse(worker, id, delivery_id, reason, now);
       });
 }
 

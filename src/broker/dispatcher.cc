@@ -3,10 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/encoding.h"
+
 namespace mesg::broker {
 
-Dispatcher::Dispatcher(const DeliveryIds& ids, World world, std::uint64_t first_delivery_number)
-    : ids_(ids), world_(std::move(world)), next_delivery_(first_delivery_number) {}
+Dispatcher::Dispatcher(const DeliveryIds& ids, World world, std::uint64_t first_delivery_number,
+                       std::size_t most_credits)
+    : ids_(ids),
+      world_(std::move(world)),
+      next_delivery_(first_delivery_number),
+      most_credits_(most_credits) {}
 
 // ---- Queues ----
 
@@ -100,7 +106,7 @@ void Dispatcher::On(const engine::Send& effect, TimePoint now) {
 Dispatcher::Worker* Dispatcher::Choose(const Queue& queue, const std::string& task) const {
   Worker* best = nullptr;
   for (Worker* worker : queue.workers) {
-    if (worker->credits == 0 || worker->draining) continue;
+    if (worker->credits == 0 || worker->draining || worker->paused_until) continue;
     if (!worker->tasks.empty() && !worker->tasks.contains(task)) continue;
     if (best == nullptr || worker->Load() < best->Load()) best = worker;
   }
@@ -211,6 +217,7 @@ void Dispatcher::Answering(const ExecutionId& execution, const std::string& deli
   const auto lease = leases_.find(execution);
   if (lease != leases_.end() && lease->second.delivery_id == delivery_id) {
     ++lease->second.answers;
+    lease->second.worker->refusals = 0;
   } else {
     GiveBack(delivery_id, now);
   }
@@ -237,14 +244,29 @@ void Dispatcher::GiveBack(const std::string& delivery_id, TimePoint now) {
   Pump(std::string(worker->second->instance_hash), now);
 }
 
+void Dispatcher::Pause(Worker& worker, std::string_view reason, TimePoint now) {
+  constexpr Duration kFirst = std::chrono::milliseconds(100);
+  constexpr Duration kLongest = std::chrono::seconds(10);
+  constexpr std::size_t kLongestReason = 256;
+  worker.refused = Shortened(std::string(reason), kLongestReason);
+  if (worker.paused_until) return;  // What it got before, together.
+  Duration pause = kFirst;
+  for (std::uint32_t i = 0; i < worker.refusals && pause < kLongest; ++i) pause *= 2;
+  ++worker.refusals;
+  worker.paused_until = now + std::min(pause, kLongest);
+  pauses_.emplace(*worker.paused_until, worker.id);
+}
+
 void Dispatcher::Refuse(WorkerId id, const ExecutionId& execution_id, std::string_view delivery_id,
-                        TimePoint now) {
+                        std::string_view reason, TimePoint now) {
   const auto lease = leases_.find(execution_id);
   if (lease == leases_.end() || lease->second.delivery_id != delivery_id ||
       lease->second.worker->id != id) {
     GiveBack(std::string(delivery_id), now);  // It was over already; this gives its credit back.
     return;
   }
+  // Else it would be handed the same again at once, having the least load now.
+  Pause(*lease->second.worker, reason, now);
   Release(execution_id, "", /*tell=*/false);
   const Execution* execution = world_.find(execution_id);
   if (execution != nullptr && execution->state == ExecutionState::kCreated) {
@@ -280,7 +302,8 @@ void Dispatcher::Connect(WorkerId id, std::string instance_hash, std::string nam
   worker->instance_hash = std::move(instance_hash);
   worker->name = std::move(name);
   worker->tasks.insert(tasks.begin(), tasks.end());
-  worker->credits = credits;
+  worker->granted = std::min(credits, most_credits_);
+  worker->credits = worker->granted;
   worker->sink = std::move(sink);
   const std::string instance = worker->instance_hash;
   queues_[instance].workers.push_back(worker.get());
@@ -291,7 +314,9 @@ void Dispatcher::Connect(WorkerId id, std::string instance_hash, std::string nam
 void Dispatcher::AddCredits(WorkerId id, std::size_t credits, TimePoint now) {
   const auto worker = workers_.find(id);
   if (worker == workers_.end()) return;
-  worker->second->credits += credits;
+  const std::size_t added = std::min(credits, most_credits_ - worker->second->granted);
+  worker->second->granted += added;
+  worker->second->credits += added;
   Pump(std::string(worker->second->instance_hash), now);
 }
 
@@ -309,6 +334,7 @@ void Dispatcher::Disconnect(WorkerId id) {
   std::erase(queue.workers, worker.get());
   if (queue.ready.empty() && queue.workers.empty()) queues_.erase(worker->instance_hash);
   for (const std::string& delivery_id : worker->closing) closing_.erase(delivery_id);
+  if (worker->paused_until) pauses_.erase({*worker->paused_until, id});
   // In the order of their ids, so that a simulation repeats itself exactly.
   std::vector<ExecutionId> lost(worker->held.begin(), worker->held.end());
   std::sort(lost.begin(), lost.end());
@@ -358,10 +384,17 @@ void Dispatcher::Advance(TimePoint now) {
     Waiting& waiting = waiting_.at(id);
     waiting.due.reset();
     waiting.since = now;
+  if (!pauses_.empty() && (!next || pauses_.begin()->first < *next)) next = pauses_.begin()->first;
     Enqueue(id, waiting);
     Pump(std::string(waiting.instance_hash), now);
   }
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+  while (!pauses_.empty() && pauses_.begin()->first <= now) {
+    Worker& worker = *workers_.at(pauses_.begin()->second);
+    pauses_.erase(pauses_.begin());
+    worker.paused_until.reset();
+    Pump(std::string(worker.instance_hash), now);
+  }
     const ExecutionId id = deadlines_.begin()->second;
     const Lease& lease = leases_.at(id);
     const std::uint32_t attempt = lease.attempt;
@@ -399,14 +432,20 @@ std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& executio
   std::size_t able = 0;
   if (queue != queues_.end()) {
     for (const Worker* worker : queue->second.workers) {
-      if (!worker->draining && (worker->tasks.empty() || worker->tasks.contains(execution.task)))
-        ++able;
+      if (worker->draining || (!worker->tasks.empty() && !worker->tasks.contains(execution.task)))
+        continue;
+      ++able;
+      if (!worker->paused_until) continue;
+      ++paused;
+      if (next == nullptr || worker->paused_until < next->paused_until) next = worker;
     }
   }
   if (able == 0) {
     return {fmt::format("a worker of {} that performs {}: none is connected, start one with `mesg "
                         "service start`",
                         execution.source->name, execution.task),
+  std::size_t paused = 0;
+  const Worker* next = nullptr;  // Whose pause ends first.
             waiting->second.since};
   }
   return {fmt::format("one of {} busy workers of {}", able, execution.source->name),
@@ -414,3 +453,9 @@ std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& executio
 }
 
 }  // namespace mesg::broker
+  if (paused == able) {
+    return {fmt::format("worker {}, which handed work back{} and is asked again at {}", next->name,
+                        next->refused.empty() ? "" : fmt::format(" (\"{}\")", next->refused),
+                        FormatTime(*next->paused_until)),
+            waiting->second.since};
+  }

@@ -37,7 +37,9 @@ class Dispatcher {
     /// 0..1, for the jitter of pauses.
     std::function<double()> random;
   };
-  Dispatcher(const DeliveryIds& ids, World world, std::uint64_t first_delivery_number);
+  /// `most_credits`: how many deliveries one worker may hold, however many it asks for.
+  Dispatcher(const DeliveryIds& ids, World world, std::uint64_t first_delivery_number,
+             std::size_t most_credits);
 
   // ---- Effects of the engine ----
   void On(const engine::Ready& effect, TimePoint now);
@@ -51,11 +53,13 @@ class Dispatcher {
                std::vector<std::string> tasks, std::size_t credits,
                std::shared_ptr<WorkerSink> sink, TimePoint now);
   void AddCredits(WorkerId id, std::size_t credits, TimePoint now);
+  /// Of what would be more than it may hold altogether, nothing is added.
   void Drain(WorkerId id);
   void Disconnect(WorkerId id);
-  /// The worker hands a delivery back unperformed.
+  /// The worker hands a delivery back unperformed: it goes to another, or waits. The worker itself
+  /// gets nothing for a pause, which grows as long as it answers nothing.
   void Refuse(WorkerId id, const ExecutionId& execution, std::string_view delivery_id,
-              TimePoint now);
+              std::string_view reason, TimePoint now);
   /// The worker answers `delivery_id`: when this ends the attempt, it needs no word of it and has
   /// its credit back. An answer to a delivery that is over gives the credit back now.
   void Answering(const ExecutionId& execution, const std::string& delivery_id, TimePoint now);
@@ -85,6 +89,7 @@ class Dispatcher {
     std::string name;
     std::set<std::string> tasks;
     std::size_t credits = 0;
+    std::size_t granted = 0;  // All it may hold; `credits` is what is left of it.
     bool draining = false;
     std::unordered_set<ExecutionId> held;
     // Deliveries that are over but whose credit the worker has not given back yet, by their id.
@@ -93,6 +98,9 @@ class Dispatcher {
     bool touched = false;
     std::size_t Load() const { return held.size() + closing.size(); }
   };
+    std::uint32_t refusals = 0;  // Pauses since it last answered.
+    std::string refused;         // Why, the last time.
+    std::optional<TimePoint> paused_until;
   struct Lease {
     Worker* worker = nullptr;
     std::uint32_t attempt = 0;
@@ -139,12 +147,14 @@ class Dispatcher {
   void Release(const ExecutionId& id, std::string_view reason, bool tell);
   void Touch(Worker& worker);
 
+  void Pause(Worker& worker, std::string_view reason, TimePoint now);
   const DeliveryIds& ids_;
   const World world_;
   std::uint64_t next_delivery_;
   std::uint64_t deliveries_ = 0;
   std::unordered_map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::unordered_map<std::string, Queue> queues_;  // By instance hash.
+  const std::size_t most_credits_;
   std::unordered_map<ExecutionId, Waiting> waiting_;
   std::unordered_map<ExecutionId, Lease> leases_;
   std::unordered_map<std::string, WorkerId> closing_;  // Delivery id -> whose credit it holds.
@@ -153,4 +163,5 @@ class Dispatcher {
   std::vector<WorkerId> touched_;
 };
 
+  std::set<std::pair<TimePoint, WorkerId>> pauses_;
 }  // namespace mesg::broker

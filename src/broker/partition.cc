@@ -29,7 +29,8 @@ Error Stopping() {
 }  // namespace
 
 Partition::Partition(std::unique_ptr<engine::Engine> engine, store::Store& store,
-                     const DeliveryIds& ids, World world, std::uint64_t first_delivery_number)
+                     const DeliveryIds& ids, World world, std::uint64_t first_delivery_number,
+                     std::size_t worker_credits)
     : engine_(std::move(engine)),
       store_(store),
       world_(std::move(world)),
@@ -37,7 +38,7 @@ Partition::Partition(std::unique_ptr<engine::Engine> engine, store::Store& store
                   Dispatcher::World{
                       [this](const ExecutionId& id) { return engine_->Current().FindOpen(id); },
                       [this](engine::Command command) { Owe(std::move(command)); }, world_.random},
-                  first_delivery_number),
+                  first_delivery_number, worker_credits),
       listeners_(engine_->GetSettings().partition, engine_->Current().Numbers().next_sequence,
                  world_.lagging) {}
 

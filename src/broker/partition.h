@@ -48,7 +48,7 @@ class Partition {
   using Reply = std::function<void(Result<engine::Reply>)>;
 
   Partition(std::unique_ptr<engine::Engine> engine, store::Store& store, const DeliveryIds& ids,
-            World world, std::uint64_t first_delivery_number);
+            World world, std::uint64_t first_delivery_number, std::size_t worker_credits);
 
   /// Takes up what the last run left: once, before anything else.
   void Recover(TimePoint now);

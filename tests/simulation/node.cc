@@ -70,8 +70,9 @@ void Node::Start() {
     }
     (*engine)->SetTap(
         [replica = slot.replica.get()](const engine::Record& record) { replica->Record(record); });
-    slot.core = std::make_unique<broker::Partition>(*std::move(engine), *slot.store, ids_,
-                                                    WorldOf(i), run_.random.Next());
+    slot.core =
+        std::make_unique<broker::Partition>(*std::move(engine), *slot.store, ids_, WorldOf(i),
+                                            run_.random.Next(), /*worker_credits=*/16);
     slot.next = slot.core->Live().Next();
     slot.oldest = slot.core->GetEngine().Current().Numbers().oldest_sequence;
   }

@@ -136,7 +136,7 @@ void Worker::GiveBack(const Job& job) {
   if (connection_ == nullptr || life_ != world_.node.Life()) return;
   world_.node.Submit(world_.node.PartitionOf(job.execution),
                      [id = id_, job](broker::Partition& partition, TimePoint now) {
-                       partition.Workers().Refuse(id, job.execution, job.id, now);
+                       partition.Workers().Refuse(id, job.execution, job.id, "busy", now);
                      });
 }
 
