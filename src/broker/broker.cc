@@ -247,8 +247,23 @@ std::string Broker::PositionText(const std::string& instance_name, std::uint64_t
   // it.
   Position position(Partitions());
   if (Partitions() > 1) position = Newest();
-  position.Set(impl_->SlotOfKey(instance_name).place.id, sequence);
-  return position.Text();
+  const engine::PartitionId partition = impl_->SlotOfKey(instance_name).place.id;
+  position.Set(partition, sequence);
+  return position.EntryText(partition);
+}
+
+Result<std::optional<HistoryEntry>> Broker::FindEvent(std::string_view position) const {
+  const Position::Entry at = MESG_TRY(Position::ParseEntry(position, Partitions()));
+  std::optional<HistoryEntry> found;
+  HistoryRange range;
+  range.from = at.sequence;
+  constexpr std::size_t kOneBlock = 1;
+  MESG_TRY(ReadHistory(*impl_->slots[at.partition]->place.store, range, {Filter()}, kOneBlock,
+                       [&](const HistoryEntry& entry, const engine::ExecutionPtr&) {
+                         if (entry.sequence == at.sequence) found = entry;
+                         return Walk::kStop;
+                       }));
+  return found;
 }
 
 Position Broker::Newest() const {

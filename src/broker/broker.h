@@ -186,6 +186,8 @@ class Broker {
   Result<EventPage> ListEvents(const EventQuery& query) const;
   /// Whether events or results of an instance of this name are kept, deployed or not.
   Result<bool> HasHistory(std::string_view instance_name) const;
+  /// The event whose position this is; none when there is none, or none any more.
+  Result<std::optional<HistoryEntry>> FindEvent(std::string_view position) const;
   /// The values of the first of `keys`, in order: as many as fit a page, at least one.
   Result<std::vector<KeyValue>> GetKeys(const InstancePtr& instance,
                                         const std::vector<std::string>& keys) const;

@@ -54,23 +54,12 @@ Result<void> ListEvents(const broker::Broker& broker, const v1::ListEventsReques
 }
 
 Result<void> GetEvent(const broker::Broker& broker, const std::string& text, v1::Event& response) {
-  if (broker.Partitions() != 1) {
-    return Unimplemented("a position names no single event where there are several partitions");
-  }
-  broker::Position position = MESG_TRY(broker::Position::Parse(text, 1));
-  const std::uint64_t sequence = position.At(0);
-  const auto missing = [&] {
+  const std::optional<HistoryEntry> entry = MESG_TRY(broker.FindEvent(text));
+  if (!entry) {
     return NotFound("there is no event at position {}, or it is no longer kept", text)
         .Because("EVENT_NOT_FOUND");
-  };
-  if (sequence == 0) return missing();
-  broker::EventQuery query;
-  position.Set(0, sequence - 1);
-  query.after_position = position.Text();
-  query.limit = 1;
-  const broker::EventPage page = MESG_TRY(broker.ListEvents(query));
-  if (page.events.empty() || page.events.front().entry.sequence != sequence) return missing();
-  ToWire(page.events.front().entry, response);
+  }
+  ToWire(*entry, response);
   response.set_position(text);
   return {};
 }

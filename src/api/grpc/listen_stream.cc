@@ -187,7 +187,8 @@ void ListenStream::AddItem(engine::PartitionId partition, const broker::Item& it
   if (position_.Partitions() == 1) {
     AppendPosition(broker(), item.entry.source->name, item.entry.sequence, *position);
   } else {
-    *position = position_.Text();  // What this listener was not sent yet is behind it.
+    *position =
+        position_.EntryText(partition);  // What this listener was not sent yet is behind it.
   }
   chunk.sequences.push_back(item.entry.sequence);
   chunk.bytes += bytes;
