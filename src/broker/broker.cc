@@ -164,6 +164,10 @@ Result<std::unique_ptr<Broker>> Broker::Start(std::vector<store::Store*> stores,
                                               Settings settings, std::function<void(Error)> fatal) {
   MESG_CHECK(!stores.empty() && settings.delivery_key.size() == 32);
   std::unique_ptr<Broker> broker(new Broker(clock, std::move(settings)));
+  // A slice stands beside whatever else the same commit holds.
+  std::uint64_t& slice_bytes = broker->settings_.engine.slice_bytes;
+  for (const store::Store* store : stores)
+    slice_bytes = std::min<std::uint64_t>(slice_bytes, store->MaxBatchBytes() / 8);
   std::vector<std::unique_ptr<engine::Engine>> engines;
   for (std::size_t i = 0; i < stores.size(); ++i) {
     engine::Settings of_partition = broker->settings_.engine;
@@ -416,50 +420,6 @@ void Broker::Acknowledge(const std::string& name, const Position& position, Repl
 void Broker::Unsubscribe(const std::string& name, Reply<void> reply) {
   impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)),
                       engine::Unsubscribe{name}, 0, std::move(reply));
-}
-
-// ---- Instances ----
-
-void Broker::ObserveInstances(std::function<void(const InstancePtr&, bool removed)> observer) {
-  impl_->observer.With([&](auto& kept) { kept = observer; });
-  for (const InstancePtr& instance : Deployed()->Instances()) observer(instance, false);
-}
-
-void Broker::Deploy(engine::Instance instance, Reply<void> reply) {
-  const std::string name = instance.source->name;
-  const std::size_t weight = instance.definition.size();
-  // Checked by the code that reads it back: what is stored can always be read.
-  Result<void> checked = CheckName(name);
-  if (checked) {
-    const auto made = DeployedInstance::Make(std::make_shared<const engine::Instance>(instance));
-    if (!made) checked = made.error();
-  }
-  if (!checked) {
-    reply(std::move(checked).error());
-    return;
-  }
-  impl_->Decide<void>(impl_->SlotOfKey(name), engine::Deploy{std::move(instance)}, weight,
-                      std::move(reply));
-}
-
-void Broker::SetStarted(const InstancePtr& instance, bool started, Reply<void> reply) {
-  impl_->Decide<void>(impl_->SlotOfKey(instance->Name()),
-                      engine::SetStarted{instance->GetSource()->instance_hash, started}, 0,
-                      std::move(reply));
-}
-
-void Broker::Undeploy(const std::string& name, bool keep_data, bool force, Reply<void> reply) {
-  impl_->Decide<void>(impl_->SlotOfKey(name), engine::Undeploy{name, keep_data, force}, 0,
-                      std::move(reply));
-}
-
-void Broker::Load(const InstancePtr& instance, Reply<InstanceLoad> reply) {
-  const std::string hash = instance->GetSource()->instance_hash;
-  impl_->SlotOfKey(instance->Name())
-      .thread->SubmitAlways([hash, reply = std::move(reply)](Partition& partition, TimePoint) {
-        reply(InstanceLoad{partition.GetEngine().Current().OpenCount(hash),
-                           partition.Workers().Workers(hash)});
-      });
 }
 
 }  // namespace mesg::broker

@@ -241,28 +241,32 @@ class Broker {
   /// Waits for the partitions and reads on the calling thread: not from a callback.
   void List(ExecutionQuery query, const Reply<ExecutionPage>& reply);
   void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
-  void RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply);
-  void DropDeadLetter(const ExecutionId& id, Reply<void> reply);
+  /// Each is settled or refused by itself; together they are few commits. Reads each from the store
+  /// first, on the calling thread.
+  void RetryDeadLetters(const std::vector<ExecutionId>& ids,
+                        std::function<void(std::vector<Result<engine::Created>>)> reply);
+  void DropDeadLetters(const std::vector<ExecutionId>& ids,
+                       std::function<void(std::vector<Result<void>>)> reply);
   void Resolve(const ExecutionId& id, std::variant<engine::Success, engine::Failure> result,
                Reply<engine::ExecutionPtr> reply);
 
   // ---- Workers ----
 
   void ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink, Reply<WorkerId> reply);
+  /// Together with what it has, at most Limits::worker_credits; the rest is not added.
   void AddCredits(WorkerId worker, std::size_t credits);
   /// No more deliveries to it.
   void DrainWorker(WorkerId worker);
   /// It is gone: what it holds goes to others at once. Nothing is told to its sink afterwards.
   void DisconnectWorker(WorkerId worker);
+  /// Hands a delivery back unperformed, which is no attempt: another worker gets it. The one that
+  /// refused gets nothing for 100 ms, twice as long each time until it answers one, at most 10 s.
   void RefuseDelivery(WorkerId worker, const std::string& delivery_id, const std::string& reason);
-  /// Together with what it has, at most Limits::worker_credits; the rest is not added.
   /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the
   /// caller has no token, as classic workers) and outputs, then records. Outputs that break the
   /// contract fail the execution for good, with an error that names the parameter, and are answered
   /// InvalidArgument.
   void Answer(const std::string& instance_hash, const std::string& worker,
-  /// Hands a delivery back unperformed, which is no attempt: another worker gets it. The one that
-  /// refused gets nothing for 100 ms, twice as long each time until it answers one, at most 10 s.
               std::vector<DeliveryAnswer> answers,
               std::function<void(std::vector<Result<engine::Emitted>>)> reply);
 
@@ -273,11 +277,17 @@ class Broker {
   void ObserveInstances(std::function<void(const InstancePtr&, bool removed)> observer);
   void Deploy(engine::Instance instance, Reply<void> reply);
   void SetStarted(const InstancePtr& instance, bool started, Reply<void> reply);
+  /// Removes every instance of a name. By force much may be pinned to it: it takes nothing new from
+  /// the first commit on, and is gone when `reply` comes; an interrupted one goes on when Core
+  /// starts.
   void Undeploy(const std::string& name, bool keep_data, bool force, Reply<void> reply);
   struct Moved {
     std::size_t moved = 0;
-    std::vector<std::string> kept;  ///< "EXECUTION_ID: reason"
+    std::vector<std::string> kept;  ///< "EXECUTION_ID: reason"; of very many, then "and N more".
   };
+  /// Moves what was not delivered and fits the active instance, in as many commits as it takes.
+  /// When one is refused, or Core stops, what was moved stays moved, and doing it again moves the
+  /// rest.
   void MovePinned(const InstancePtr& draining, Reply<Moved> reply);
   struct InstanceLoad {
     std::uint64_t open = 0;

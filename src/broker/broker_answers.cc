@@ -4,6 +4,7 @@
 #include "broker/broker.h"
 #include "broker/broker_impl.h"
 #include "broker/checks.h"
+#include "broker/joint.h"
 
 namespace mesg::broker {
 namespace {
@@ -20,15 +21,6 @@ struct Batch {
   std::vector<DeliveryRef> refs;
   std::vector<std::size_t> places;  ///< Of each in the caller's list.
   std::size_t weight = 0;
-};
-
-struct Joint {
-  std::vector<Result<engine::Emitted>> results;
-  std::atomic<std::size_t> left;
-  std::function<void(std::vector<Result<engine::Emitted>>)> reply;
-  void Done() {
-    if (--left == 0) reply(std::move(results));
-  }
 };
 
 Result<void> CheckAnswer(const DeployedInstance& instance, const Execution& execution,
@@ -83,20 +75,20 @@ Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double r
         judged.answer.result = engine::Failure{judged.error->message, /*permanent=*/true};
         return judged;
       }
-/// What an answer brings with it.
-std::size_t AnswerWeight(const DeliveryAnswer& answer) {
-  const auto* success = std::get_if<engine::Success>(&answer.result);
-  const auto* failure = std::get_if<engine::Failure>(&answer.result);
-  return WeightOf(answer.events, answer.moves) + (success ? success->outputs.size() : 0) +
-         (failure ? failure->error.size() : 0);
-}
-
     }
   }
   judged.answer.result = std::move(given.result);
   judged.answer.events = std::move(given.events);
   judged.answer.moves = std::move(given.moves);
   return judged;
+}
+
+/// What an answer brings with it.
+std::size_t AnswerWeight(const DeliveryAnswer& answer) {
+  const auto* success = std::get_if<engine::Success>(&answer.result);
+  const auto* failure = std::get_if<engine::Failure>(&answer.result);
+  return WeightOf(answer.events, answer.moves) + (success ? success->outputs.size() : 0) +
+         (failure ? failure->error.size() : 0);
 }
 
 /// What recording an answer writes at most, roughly.
@@ -110,7 +102,8 @@ std::size_t CommitWeight(const Partition& partition, const Batch& batch, std::si
 /// Has the answers from `begin` on decided, as many as one commit takes; the rest has its turn
 /// behind whatever waits.
 void Perform(Partition& partition, const std::shared_ptr<Batch>& batch,
-             const std::shared_ptr<Joint>& joint, std::size_t begin, TimePoint now) {
+             const std::shared_ptr<Joint<engine::Emitted>>& joint, std::size_t begin,
+             TimePoint now) {
   engine::Answers command;
   std::vector<std::size_t> asked;  // Index into the batch.
   auto errors = std::make_shared<std::vector<std::optional<Error>>>();
@@ -162,7 +155,7 @@ void Perform(Partition& partition, const std::shared_ptr<Batch>& batch,
 void Broker::Answer(const std::string& instance_hash, const std::string& worker,
                     std::vector<DeliveryAnswer> answers,
                     std::function<void(std::vector<Result<engine::Emitted>>)> reply) {
-  auto joint = std::make_shared<Joint>();
+  auto joint = std::make_shared<Joint<engine::Emitted>>();
   joint->results.assign(answers.size(), Internal("not decided"));
   joint->reply = std::move(reply);
   std::vector<std::shared_ptr<Batch>> batches(Partitions());
@@ -208,52 +201,6 @@ void Broker::Answer(const std::string& instance_hash, const std::string& worker,
     }
   }
   joint->Done();
-}
-
-void Broker::MovePinned(const InstancePtr& draining, Reply<Moved> reply) {
-  const InstancePtr active = Deployed()->Find(draining->Name()).value_or(nullptr);
-  if (active == nullptr || *active->GetSource() == *draining->GetSource()) {
-    reply(FailedPrecondition("instance {} was not replaced, its work stays with it",
-                             draining->GetSource()->instance_hash));
-    return;
-  }
-  impl_->SlotOfKey(draining->Name())
-      .thread->SubmitAlways([draining, active, reply = std::move(reply)](Partition& partition,
-                                                                         TimePoint now) {
-        Moved moved;
-        engine::Move command{draining->GetSource()->instance_hash, {}};
-        for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
-          if (execution->source->instance_hash != command.from_instance) continue;
-          const TaskDefinition* before = draining->Definition().FindTask(execution->task);
-          const TaskDefinition* after = active->Definition().FindTask(execution->task);
-          if (execution->state != ExecutionState::kCreated || partition.Workers().IsDelivered(id)) {
-            moved.kept.push_back(id.Text() + ": it was delivered");
-          } else if (after == nullptr) {
-            moved.kept.push_back(id.Text() + ": the new definition has no such task");
-          } else if (before == nullptr ||
-                     !(before->outputs == after->outputs && before->effect == after->effect)) {
-            moved.kept.push_back(
-                id.Text() + ": the new definition gives the task other outputs or another effect");
-          } else if (!active->CheckInputs(*after, execution->inputs)) {
-            moved.kept.push_back(id.Text() + ": its inputs do not fit the new definition");
-          } else {
-            command.executions.push_back(id);
-          }
-        }
-        std::sort(command.executions.begin(), command.executions.end());
-        std::sort(moved.kept.begin(), moved.kept.end());
-        partition.Submit(
-            std::move(command),
-            [moved = std::move(moved), reply](Result<engine::Reply> decided) mutable {
-              if (!decided) {
-                reply(std::move(decided).error());
-                return;
-              }
-              moved.moved = std::get<std::vector<ExecutionId>>(*decided).size();
-              reply(std::move(moved));
-            },
-            now);
-      });
 }
 
 }  // namespace mesg::broker

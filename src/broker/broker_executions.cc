@@ -6,6 +6,7 @@
 #include "broker/broker_impl.h"
 #include "broker/checks.h"
 #include "broker/history.h"
+#include "broker/joint.h"
 #include "engine/keys.h"
 
 namespace mesg::broker {
@@ -46,70 +47,137 @@ Result<void> CheckTexts(const ExecutionRequest& request) {
   return {};
 }
 
+/// What of a request is not in the execution it becomes.
+struct Asked {
+  std::string service;
+  Duration timeout{};
+  std::optional<RetryPolicy> retry;
+};
+
+/// Makes `execution`, whose task and inputs stand, one of `instance`: what its contract says.
+Result<void> Fit(const DeployedInstance& instance, const Settings& settings, const Asked& asked,
+                 engine::NewExecution& execution) {
+  const TaskDefinition* task = MESG_TRY(instance.FindTask(execution.task));
+  MESG_TRY(instance.CheckInputs(*task, execution.inputs));
+  execution.retry = asked.retry ? *asked.retry : task->retry.value_or(settings.default_retry);
+  MESG_TRY(CheckPolicy(execution.retry));
+  execution.timeout = asked.timeout > Duration(0)
+                          ? asked.timeout
+                          : task->timeout.value_or(settings.default_timeout);
+  execution.effect = task->effect;
+  execution.source = instance.GetSource();
+  return {};
+}
+
 Result<engine::NewExecution> Plan(const Catalog& catalog, const Settings& settings, TimePoint now,
-                                  ExecutionRequest&& request) {
+                                  ExecutionRequest&& request, Asked& asked) {
   const InstancePtr instance = MESG_TRY(catalog.Find(request.service));
-  const TaskDefinition* task = MESG_TRY(instance->FindTask(request.task));
+  MESG_TRY(instance->FindTask(request.task));
   if (request.inputs.empty()) request.inputs = "{}";
   MESG_TRY(
       CheckSize("the execution's inputs", request.inputs.size(), settings.limits.payload_bytes));
   MESG_TRY(CheckTexts(request));
-  MESG_TRY(instance->CheckInputs(*task, request.inputs));
+  asked = {std::move(request.service), request.timeout, request.retry};
   engine::NewExecution execution;
-  execution.retry = request.retry ? *request.retry : task->retry.value_or(settings.default_retry);
-  MESG_TRY(CheckPolicy(execution.retry));
-  execution.timeout = request.timeout > Duration(0)
-                          ? request.timeout
-                          : task->timeout.value_or(settings.default_timeout);
   execution.id =
       ExecutionId::Make(SlotOf(instance->Name()), now, RandomBytes(ExecutionId::kRandomSize));
-  execution.source = instance->GetSource();
   execution.task = std::move(request.task);
   execution.inputs = std::move(request.inputs);
   execution.tags = std::move(request.tags);
   execution.idempotency_key = std::move(request.idempotency_key);
   execution.not_before = request.not_before;
   execution.priority = request.priority;
-  execution.effect = task->effect;
   execution.traceparent = std::move(request.traceparent);
+  MESG_TRY(Fit(*instance, settings, asked, execution));
   return execution;
 }
 
-/// Answers that come from several partitions, put together in the order of the requests.
-template <typename T>
-struct Joint {
-  std::vector<Result<T>> results;
-  std::atomic<std::size_t> left;
-  std::function<void(std::vector<Result<T>>)> reply;
-  void Done() {
-    if (--left == 0) reply(std::move(results));
+/// Between its check and its turn the service may have been deployed anew. Who named the service,
+/// and no instance or definition of it, means the one that takes new work now: `execution` becomes
+/// one of it. `last` is the instance made for the one before. Otherwise the engine judges.
+Result<void> FollowRedeploy(const engine::State& state, const Settings& settings,
+                            const Asked& asked, engine::NewExecution& execution,
+                            InstancePtr& last) {
+  const Source& source = *execution.source;
+  const auto planned = state.Instances().find(source.instance_hash);
+  if (planned != state.Instances().end() &&
+      planned->second->state == engine::Instance::State::kActive)
+    return {};
+  const auto active = state.ActiveInstance(source.name);
+  if (active == nullptr || asked.service == source.instance_hash ||
+      (asked.service == source.service_hash && active->source->service_hash != asked.service)) {
+    return {};
   }
-};
+  if (last == nullptr || *last->GetSource() != *active->source)
+    last = MESG_TRY(DeployedInstance::Make(active));
+  return Fit(*last, settings, asked, execution);
+}
 
 }  // namespace
 
 // ---- Creating ----
+
+namespace {
+
+/// Executions of one partition that go into one commit.
+struct Part {
+  PartitionThread* thread = nullptr;
+  std::vector<engine::NewExecution> executions;
+  std::vector<Asked> asked;
+  std::vector<std::size_t> places;  ///< Of each in the caller's list.
+  std::vector<std::uint64_t> refs;  ///< Of each, or none at all.
+  std::size_t weight = 0;
+};
+
+using JointCreated = std::shared_ptr<Joint<engine::Created>>;
+
+void CreatePart(Partition& partition, const Settings& settings, Part& part,
+                const JointCreated& joint, const std::weak_ptr<ResultSink>& sink, TimePoint now) {
+  engine::Create command;
+  std::vector<std::size_t> places;
+  std::vector<std::uint64_t> refs;
+  InstancePtr last;
+  for (std::size_t i = 0; i < part.executions.size(); ++i) {
+    engine::NewExecution& execution = part.executions[i];
+    if (auto fits = FollowRedeploy(partition.GetEngine().Current(), settings, part.asked[i],
+                                   execution, last);
+        !fits) {
+      joint->results[part.places[i]] = std::move(fits).error();
+      continue;
+    }
+    command.executions.push_back(std::move(execution));
+    places.push_back(part.places[i]);
+    if (i < part.refs.size()) refs.push_back(part.refs[i]);
+  }
+  partition.Create(
+      std::move(command), sink, refs,
+      [places = std::move(places), joint](Result<engine::Reply> decided) {
+        for (std::size_t i = 0; i < places.size(); ++i) {
+          joint->results[places[i]] =
+              decided ? std::move(std::get<std::vector<Result<engine::Created>>>(*decided)[i])
+                      : Result<engine::Created>(decided.error());
+        }
+        joint->Done();
+      },
+      now);
+}
+
+}  // namespace
 
 void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<ResultSink>& sink,
                     std::vector<std::uint64_t> refs,
                     std::function<void(std::vector<Result<engine::Created>>)> reply) {
   const CatalogPtr catalog = Deployed();
   const TimePoint created = impl_->clock.Now();
-  struct Part {
-    Impl::Slot* slot = nullptr;
-    engine::Create command;
-    std::vector<std::size_t> places;
-    std::vector<std::uint64_t> refs;
-    std::size_t weight = 0;
-  };
   // A part is what one commit takes; more of a partition is another part.
   std::vector<Part> parts;
   std::vector<std::size_t> open_part(Partitions(), SIZE_MAX);
-  auto joint = std::make_shared<Joint<engine::Created>>();
+  const auto joint = std::make_shared<Joint<engine::Created>>();
   joint->results.assign(requests.size(), Internal("not decided"));
   joint->reply = std::move(reply);
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    auto planned = Plan(*catalog, settings_, created, std::move(requests[i]));
+    Asked asked;
+    auto planned = Plan(*catalog, settings_, created, std::move(requests[i]), asked);
     if (!planned) {
       joint->results[i] = std::move(planned).error();
       continue;
@@ -120,32 +188,22 @@ void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<
     std::size_t& at = open_part[slot.place.id];
     if (at == SIZE_MAX || parts[at].weight + weight > settings_.limits.commit_bytes) {
       at = parts.size();
-      parts.push_back({&slot, {}, {}, {}, 0});
+      parts.push_back({slot.thread.get(), {}, {}, {}, {}, 0});
     }
     Part& part = parts[at];
     part.weight += weight;
-    part.command.executions.push_back(*std::move(planned));
+    part.executions.push_back(*std::move(planned));
+    part.asked.push_back(std::move(asked));
     part.places.push_back(i);
     if (i < refs.size()) part.refs.push_back(refs[i]);
   }
   joint->left = 1 + parts.size();
   for (Part& prepared : parts) {
     const std::size_t weight = prepared.weight;
-    auto part = std::make_shared<Part>(std::move(prepared));
-    const auto admitted = part->slot->thread->Submit(
-        [part, joint, sink](Partition& partition, TimePoint turn) {
-          partition.Create(
-              std::move(part->command), sink, part->refs,
-              [part, joint](Result<engine::Reply> decided) {
-                for (std::size_t i = 0; i < part->places.size(); ++i) {
-                  joint->results[part->places[i]] =
-                      decided
-                          ? std::move(std::get<std::vector<Result<engine::Created>>>(*decided)[i])
-                          : Result<engine::Created>(decided.error());
-                }
-                joint->Done();
-              },
-              turn);
+    const auto part = std::make_shared<Part>(std::move(prepared));
+    const auto admitted = part->thread->Submit(
+        [this, part, joint, sink](Partition& partition, TimePoint turn) {
+          CreatePart(partition, settings_, *part, joint, sink, turn);
         },
         weight);
     if (!admitted) {
@@ -224,71 +282,6 @@ void Broker::Cancel(const ExecutionId& id, std::string reason, Reply<engine::Exe
                                       engine::Cancel{id, std::move(reason)}, 0, std::move(reply));
 }
 
-// ---- Dead letters ----
-
-namespace {
-
-Result<void> CheckStillFits(const Catalog& catalog, const Execution& execution) {
-  const InstancePtr instance = MESG_TRY(catalog.Find(execution.source->name));
-  const TaskDefinition* task = MESG_TRY(instance->FindTask(execution.task));
-  return instance->CheckInputs(*task, execution.inputs);
-}
-
-}  // namespace
-
-void Broker::RetryDeadLetter(const ExecutionId& id, Reply<engine::Created> reply) {
-  // Its service may have been replaced since: what nobody can perform must not wait for ever.
-  const auto stored = ReadExecution(*impl_->SlotOfExecution(id).place.store, id);
-  if (!stored) {
-    reply(stored.error());
-    return;
-  }
-  if (*stored != nullptr) {
-    if (const auto fits = CheckStillFits(*Deployed(), **stored); !fits) {
-      reply(fits.error());
-      return;
-    }
-  }
-  const auto replacement =
-      ExecutionId::Make(id.Slot(), impl_->clock.Now(), RandomBytes(ExecutionId::kRandomSize));
-  impl_->Decide<engine::Created>(impl_->SlotOfExecution(id),
-                                 engine::RetryDeadLetter{id, replacement}, 0, std::move(reply));
-}
-
-void Broker::DropDeadLetter(const ExecutionId& id, Reply<void> reply) {
-  impl_->Decide<void>(impl_->SlotOfExecution(id), engine::DropDeadLetter{id}, 0, std::move(reply));
-}
-
-void Broker::Resolve(const ExecutionId& id, std::variant<engine::Success, engine::Failure> result,
-                     Reply<engine::ExecutionPtr> reply) {
-  if (const auto* success = std::get_if<engine::Success>(&result)) {
-    const auto stored = ReadExecution(*impl_->SlotOfExecution(id).place.store, id);
-    if (!stored) {
-      reply(stored.error());
-      return;
-    }
-    const InstancePtr instance =
-        *stored ? Deployed()->FindInstance((*stored)->source->instance_hash) : nullptr;
-    auto checked =
-        CheckSize("the outputs", success->outputs.size(), settings_.limits.payload_bytes);
-    if (checked) {
-      checked = instance
-                    ? instance->CheckOutputs((*stored)->task, success->output_key, success->outputs)
-                    : CheckJson(success->outputs, "the outputs");
-    }
-    if (!checked) {
-      reply(checked.error());
-      return;
-    }
-  } else if (const auto checked = CheckText("the error", std::get<engine::Failure>(result).error);
-             !checked) {
-    reply(checked.error());
-    return;
-  }
-  impl_->Decide<engine::ExecutionPtr>(impl_->SlotOfExecution(id),
-                                      engine::Resolve{id, std::move(result)}, 0, std::move(reply));
-}
-
 // ---- Workers ----
 
 void Broker::ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink,
@@ -324,7 +317,9 @@ void Broker::ConnectWorker(WorkerHello hello, std::shared_ptr<WorkerSink> sink,
   slot->thread->SubmitAlways([this, id, hello = std::move(hello), sink = std::move(sink),
                               reply = std::move(reply)](Partition& partition, TimePoint now) {
     // Removed in this very moment: nobody would ever tell the worker.
-    if (!partition.GetEngine().Current().Instances().contains(hello.instance_hash)) {
+    const auto& instances = partition.GetEngine().Current().Instances();
+    const auto found = instances.find(hello.instance_hash);
+    if (found == instances.end() || found->second->state == engine::Instance::State::kDeleting) {
       impl_->workers.With([&](auto& workers) { workers.erase(id); });
       reply(NotFound("instance {} is not deployed", hello.instance_hash)
                 .Because("INSTANCE_NOT_FOUND"));

@@ -227,8 +227,7 @@ TEST_F(ExecutionsTest, DeadLettersAreRetriedAndDropped) {
   ASSERT_TRUE(Answer(Failed(worker_->Take(1).id)));
   EXPECT_EQ(DeadLetters(), R"(ship{"order":"b"} ship{"order":"a"} )");
 
-  const auto retried = Ask<engine::Created>(
-      [&](auto reply) { broker_->RetryDeadLetter(first->id, std::move(reply)); });
+  const auto retried = RetryDeadLetter(first->id);
   ASSERT_TRUE(retried) << retried.error().message;
   EXPECT_EQ(Get(retried->id)->execution->retry_of, first->id);
   ASSERT_TRUE(Answer(Sent(worker_->Take(2).id)));
@@ -236,8 +235,7 @@ TEST_F(ExecutionsTest, DeadLettersAreRetriedAndDropped) {
   EXPECT_EQ(State(first->id), "failed no stock") << "its one result stays";
 
   const auto drop = [&](const ExecutionId& id) {
-    const auto dropped =
-        Ask<void>([&](auto reply) { broker_->DropDeadLetter(id, std::move(reply)); });
+    const auto dropped = DropDeadLetters({id}).front();
     return dropped ? "dropped" : dropped.error().reason;
   };
   EXPECT_EQ(drop(second->id), "dropped");
@@ -254,8 +252,7 @@ TEST_F(ExecutionsTest, ADeadLetterThatNoLongerFitsIsNotRetried) {
   const auto created = Create(request);
   ASSERT_TRUE(Answer(Failed(worker_->Take(0).id)));
   Deploy("name: Shop\nsid: shop\ntasks:\n  charge: {outputs: {done: {data: {}}}}\n");
-  const auto retried = Ask<engine::Created>(
-      [&](auto reply) { broker_->RetryDeadLetter(created->id, std::move(reply)); });
+  const auto retried = RetryDeadLetter(created->id);
   ASSERT_FALSE(retried);
   EXPECT_EQ(retried.error().reason, "TASK_NOT_FOUND");
   EXPECT_EQ(State(created->id), "failed no stock (dead letter)");

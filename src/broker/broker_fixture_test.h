@@ -418,6 +418,16 @@ class BrokerTest : public testing::Test {
     return Ask<void>([&](auto reply) { broker_->Acknowledge(name, position, std::move(reply)); });
   }
 
+  Result<engine::Created> RetryDeadLetter(const ExecutionId& id) {
+    std::promise<std::vector<Result<engine::Created>>> promise;
+    broker_->RetryDeadLetters({id}, [&](auto created) { promise.set_value(std::move(created)); });
+    return promise.get_future().get().front();
+  }
+  std::vector<Result<void>> DropDeadLetters(const std::vector<ExecutionId>& ids) {
+    std::promise<std::vector<Result<void>>> promise;
+    broker_->DropDeadLetters(ids, [&](auto dropped) { promise.set_value(std::move(dropped)); });
+    return promise.get_future().get();
+  }
   Result<ExecutionView> Get(const ExecutionId& id) {
     return Ask<ExecutionView>([&](auto reply) { broker_->Get(id, std::move(reply)); });
   }

@@ -142,6 +142,190 @@ TEST_F(InstancesTest, DeletingRefusesWhilePinnedAndCancelsByForce) {
   EXPECT_TRUE(again->duplicates.empty());
 }
 
+// ---- Work that comes while its service is deployed anew ----
+
+class RaceTest : public InstancesTest {
+ protected:
+  /// Deploys `yaml`, and creates `requests` when that is decided and nobody has been told.
+  std::vector<Result<engine::Created>> CreateDuringDeploy(std::string_view yaml,
+                                                          std::vector<ExecutionRequest> requests) {
+    std::promise<Result<void>> deployed;
+    std::promise<std::vector<Result<engine::Created>>> created;
+    Settle();
+    stores_[0]->Stall();
+    broker_->Deploy(Record(yaml, "shop", "2"),
+                    [&](auto result) { deployed.set_value(std::move(result)); });
+    Settle();
+    broker_->Create(std::move(requests), {}, {},
+                    [&](auto results) { created.set_value(std::move(results)); });
+    EXPECT_EQ(Deployed(), "old active; ") << "the caller still finds this one";
+    Settle();
+    stores_[0]->Release();
+    EXPECT_TRUE(deployed.get_future().get());
+    return created.get_future().get();
+  }
+};
+
+TEST_F(RaceTest, WorkForTheServiceGoesToItsNewInstance) {
+  std::string yaml(kShop);
+  yaml.replace(yaml.find("timeout: 1m"), 11, "timeout: 7m");
+  ExecutionRequest patient = Ship("patient");
+  patient.timeout = std::chrono::minutes(3);
+  const auto created = CreateDuringDeploy(yaml, {Ship("a"), patient});
+  for (const auto& one : created) ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(Deployed(), "new active; ");
+  const InstancePtr now = broker_->Deployed()->Find("shop").value();
+  const auto execution = Get(created[0]->id)->execution;
+  EXPECT_EQ(*execution->source, *now->GetSource());
+  EXPECT_EQ(execution->timeout, std::chrono::minutes(7)) << "as the new definition says";
+  EXPECT_EQ(Get(created[1]->id)->execution->timeout, std::chrono::minutes(3)) << "as was asked";
+  Connect(now, worker_);
+  EXPECT_EQ(worker_->log.Lines(2), R"(ship {"order":"a"} #1; ship {"order":"patient"} #1; )");
+}
+
+TEST_F(RaceTest, WhatDoesNotFitTheNewDefinitionIsRefusedAlone) {
+  std::string yaml(kShop);
+  yaml.resize(yaml.find("  charge:"));
+  const auto created = CreateDuringDeploy(yaml, {Ship("a"), Charge(), Ship("b")});
+  ASSERT_TRUE(created[0]);
+  EXPECT_EQ(created[1].error().reason, "TASK_NOT_FOUND");
+  ASSERT_TRUE(created[2]);
+  EXPECT_THAT(Get(created[2]->id)->execution->inputs, HasSubstr("b"));
+}
+
+TEST_F(RaceTest, WorkForOneInstanceOrDefinitionIsNotMovedToAnother) {
+  ExecutionRequest instance = Ship();
+  instance.service = shop_->GetSource()->instance_hash;
+  ExecutionRequest definition = Ship();
+  definition.service = shop_->GetSource()->service_hash;
+  std::string yaml(kShop);
+  yaml.replace(yaml.find("timeout: 1m"), 11, "timeout: 7m");
+  for (const auto& created : CreateDuringDeploy(yaml, {instance, definition}))
+    EXPECT_EQ(created.error().reason, "INSTANCE_REPLACED");
+}
+
+// ---- More than one commit takes ----
+
+class MuchPinnedTest : public InstancesTest {
+ protected:
+  static constexpr std::size_t kMany = 20;
+
+  // A megabyte of open work, where a commit takes no more than 300 kB.
+  MuchPinnedTest() {
+    settings_.limits.commit_bytes = 100'000;
+    settings_.engine.slice_bytes = 60'000;
+    Again();
+    const std::vector<ExecutionRequest> requests(kMany, Ship(std::string(50'000, 'x')));
+    for (const auto& created : CreateAll(requests)) ids_.push_back(created.value().id);
+  }
+  void Again() {
+    Restart();
+    stores_[0]->SetMaxBatchBytes(300'000);
+  }
+  std::size_t Cancelled() {
+    return static_cast<std::size_t>(std::ranges::count_if(ids_, [&](const ExecutionId& id) {
+      return State(id) == "cancelled cancelled: its service was deleted";
+    }));
+  }
+
+  std::vector<ExecutionId> ids_;
+};
+
+TEST_F(MuchPinnedTest, DeletingByForceTakesTheCommitsItNeeds) {
+  Connect(shop_, worker_, 3);
+  worker_->Take(2);
+  const std::uint64_t before = broker_->Count().commits;
+  ASSERT_TRUE(Undeploy(false, true));
+  EXPECT_EQ(Cancelled(), kMany);
+  EXPECT_EQ(Deployed(), "");
+  EXPECT_GE(broker_->Count().commits - before, kMany / 2);
+  EXPECT_THAT(worker_->log.Lines(7), HasSubstr("drain"));
+  EXPECT_EQ(worker_->Deliveries(), 3U) << "one that is being deleted hands out nothing";
+  EXPECT_EQ(fatal_.size(), 0U);
+}
+
+TEST_F(MuchPinnedTest, ADeletionThatACrashInterruptsGoesOnWhenCoreStarts) {
+  std::atomic<bool> refused = false;
+  broker_->ObserveInstances([&](const InstancePtr& instance, bool removed) {
+    EXPECT_FALSE(removed);
+    if (instance->Record().state != engine::Instance::State::kDeleting) return;
+    broker_->ConnectWorker({instance->GetSource()->instance_hash, "late", {}, 1}, worker_,
+                           [&](const Result<WorkerId>& connected) { refused = !connected; });
+    stores_[0]->FailNextCommit(DataLoss("fsync failed"));
+  });
+  const auto deleted = Undeploy(false, true);
+  ASSERT_FALSE(deleted);
+  EXPECT_THAT(deleted.error().message, HasSubstr("fsync failed"));
+  Stop();
+  EXPECT_TRUE(refused);
+  Start();
+  for (int i = 0; i < 20'000 && !Deployed().empty(); ++i) Settle();
+  EXPECT_EQ(Deployed(), "");
+  EXPECT_EQ(Cancelled(), kMany);
+  EXPECT_TRUE(Deploy());
+  EXPECT_EQ(fatal_.size(), 1U) << "of the commit that failed";
+}
+
+TEST_F(MuchPinnedTest, MovingTakesTheCommitsItNeeds) {
+  const InstancePtr next = Deploy(kShop, "shop", "2");
+  const auto moved =
+      Ask<Broker::Moved>([&](auto reply) { broker_->MovePinned(shop_, std::move(reply)); });
+  ASSERT_TRUE(moved) << moved.error().message;
+  EXPECT_EQ(moved->moved, kMany);
+  EXPECT_EQ(Load(next).open, kMany);
+  EXPECT_EQ(Deployed(), "new active; ");
+  EXPECT_EQ(fatal_.size(), 0U);
+}
+
+/// The disk fails once it is handed work.
+class Saboteur final : public WorkerSink {
+ public:
+  explicit Saboteur(store::memory::MemoryStore& store) : store_(store) {}
+  void Deliver(const Delivery&) override { store_.FailNextCommit(DataLoss("fsync failed")); }
+  void Cancelled(std::string_view, std::string_view) override {}
+  void Drain() override {}
+  void Flush() override {}
+
+ private:
+  store::memory::MemoryStore& store_;
+};
+
+TEST_F(MuchPinnedTest, MovingThatACrashInterruptsIsFinishedByAskingAgain) {
+  const InstancePtr next = Deploy(kShop, "shop", "2");
+  ASSERT_TRUE(Ask<WorkerId>([&](auto reply) {
+    broker_->ConnectWorker({next->GetSource()->instance_hash, "w", {}, 1},
+                           std::make_shared<Saboteur>(*stores_[0]), std::move(reply));
+  }));
+  const auto move = [&] {
+    return Ask<Broker::Moved>([&](auto reply) { broker_->MovePinned(shop_, std::move(reply)); });
+  };
+  const auto interrupted = move();
+  ASSERT_FALSE(interrupted);
+  EXPECT_THAT(interrupted.error().message, HasSubstr("fsync failed"));
+  EXPECT_THAT(interrupted.error().message, HasSubstr("(2 were moved before)"));
+  Again();
+  EXPECT_EQ(Load(next).open, 2U);
+  EXPECT_EQ(Load(shop_).open, kMany - 2);
+  const auto finished = move();
+  ASSERT_TRUE(finished) << finished.error().message;
+  EXPECT_EQ(finished->moved, kMany - 2);
+  EXPECT_EQ(Load(next).open, kMany);
+  EXPECT_EQ(Deployed(), "new active; ");
+}
+
+TEST_F(InstancesTest, OfVeryManyThatStayTheFirstAreListed) {
+  CreateAll(std::vector<ExecutionRequest>(1'002, Charge()));
+  std::string yaml(kShop);
+  yaml.resize(yaml.find("  charge:"));
+  Deploy(yaml);
+  const auto moved =
+      Ask<Broker::Moved>([&](auto reply) { broker_->MovePinned(shop_, std::move(reply)); });
+  ASSERT_TRUE(moved);
+  ASSERT_EQ(moved->kept.size(), 1'001U);
+  EXPECT_THAT(moved->kept.front(), HasSubstr("no such task"));
+  EXPECT_EQ(moved->kept.back(), "and 2 more");
+}
+
 TEST_F(InstancesTest, DataIsKeptOnRequest) {
   ASSERT_TRUE(Emit(shop_, {Ordered("a", "id")}, {{"k", "1", {}}}));
   ASSERT_TRUE(Undeploy(true, false));

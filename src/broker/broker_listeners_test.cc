@@ -296,8 +296,7 @@ TEST_F(ListenersTest, OldHistoryGoesByAgeWithItsResultsButDeadLettersStay) {
   EXPECT_EQ(State(done->id), "EXECUTION_NOT_FOUND");
   EXPECT_EQ(State(failed->id), "failed no stock (dead letter)");
   EXPECT_EQ(DeadLetters(), R"(ship{"order":"failed"} )");
-  const auto dropped =
-      Ask<void>([&](auto reply) { broker_->DropDeadLetter(failed->id, std::move(reply)); });
+  const auto dropped = DropDeadLetters({failed->id}).front();
   ASSERT_TRUE(dropped);
   EXPECT_EQ(State(failed->id), "EXECUTION_NOT_FOUND");
   EXPECT_EQ(broker_->Count().history_bytes, 0U);

@@ -357,11 +357,21 @@ std::size_t Dispatcher::Workers(const std::string& instance_hash) const {
 
 // ---- Instances ----
 
+void Dispatcher::On(const engine::InstanceChanged& effect) {
+  if (effect.instance->state == engine::Instance::State::kDeleting)
+    DrainAll(effect.instance->source->instance_hash);
+}
+
 void Dispatcher::On(const engine::InstanceRemoved& effect) {
-  const auto queue = queues_.find(effect.instance->source->instance_hash);
+  DrainAll(effect.instance->source->instance_hash);
+}
+
+void Dispatcher::DrainAll(const std::string& instance_hash) {
+  const auto queue = queues_.find(instance_hash);
   if (queue == queues_.end()) return;
   for (Worker* worker : queue->second.workers) {
     worker->draining = true;
+    if (std::exchange(worker->told_to_drain, true)) continue;
     worker->sink->Drain();
     Touch(*worker);
   }
@@ -374,27 +384,27 @@ std::optional<TimePoint> Dispatcher::NextTimer() const {
   if (!due_.empty()) next = due_.begin()->first;
   if (!deadlines_.empty() && (!next || deadlines_.begin()->first < *next))
     next = deadlines_.begin()->first;
+  if (!pauses_.empty() && (!next || pauses_.begin()->first < *next)) next = pauses_.begin()->first;
   return next;
 }
 
 void Dispatcher::Advance(TimePoint now) {
-  while (!due_.empty() && due_.begin()->first <= now) {
-    const ExecutionId id = due_.begin()->second;
-    due_.erase(due_.begin());
-    Waiting& waiting = waiting_.at(id);
-    waiting.due.reset();
-    waiting.since = now;
-  if (!pauses_.empty() && (!next || pauses_.begin()->first < *next)) next = pauses_.begin()->first;
-    Enqueue(id, waiting);
-    Pump(std::string(waiting.instance_hash), now);
-  }
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
   while (!pauses_.empty() && pauses_.begin()->first <= now) {
     Worker& worker = *workers_.at(pauses_.begin()->second);
     pauses_.erase(pauses_.begin());
     worker.paused_until.reset();
     Pump(std::string(worker.instance_hash), now);
   }
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const ExecutionId id = due_.begin()->second;
+    due_.erase(due_.begin());
+    Waiting& waiting = waiting_.at(id);
+    waiting.due.reset();
+    waiting.since = now;
+    Enqueue(id, waiting);
+    Pump(std::string(waiting.instance_hash), now);
+  }
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const ExecutionId id = deadlines_.begin()->second;
     const Lease& lease = leases_.at(id);
     const std::uint32_t attempt = lease.attempt;
@@ -430,6 +440,8 @@ std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& executio
   }
   const auto queue = queues_.find(waiting->second.instance_hash);
   std::size_t able = 0;
+  std::size_t paused = 0;
+  const Worker* next = nullptr;  // Whose pause ends first.
   if (queue != queues_.end()) {
     for (const Worker* worker : queue->second.workers) {
       if (worker->draining || (!worker->tasks.empty() && !worker->tasks.contains(execution.task)))
@@ -444,8 +456,12 @@ std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& executio
     return {fmt::format("a worker of {} that performs {}: none is connected, start one with `mesg "
                         "service start`",
                         execution.source->name, execution.task),
-  std::size_t paused = 0;
-  const Worker* next = nullptr;  // Whose pause ends first.
+            waiting->second.since};
+  }
+  if (paused == able) {
+    return {fmt::format("worker {}, which handed work back{} and is asked again at {}", next->name,
+                        next->refused.empty() ? "" : fmt::format(" (\"{}\")", next->refused),
+                        FormatTime(*next->paused_until)),
             waiting->second.since};
   }
   return {fmt::format("one of {} busy workers of {}", able, execution.source->name),
@@ -453,9 +469,3 @@ std::pair<std::string, TimePoint> Dispatcher::WaitsFor(const Execution& executio
 }
 
 }  // namespace mesg::broker
-  if (paused == able) {
-    return {fmt::format("worker {}, which handed work back{} and is asked again at {}", next->name,
-                        next->refused.empty() ? "" : fmt::format(" (\"{}\")", next->refused),
-                        FormatTime(*next->paused_until)),
-            waiting->second.since};
-  }

@@ -46,14 +46,15 @@ class Dispatcher {
   void On(const engine::Send& effect, TimePoint now);
   void On(const engine::Ended& effect, TimePoint now);
   void On(const engine::Finished& effect, TimePoint now);
+  void On(const engine::InstanceChanged& effect);
   void On(const engine::InstanceRemoved& effect);
 
   // ---- Workers ----
   void Connect(WorkerId id, std::string instance_hash, std::string name,
                std::vector<std::string> tasks, std::size_t credits,
                std::shared_ptr<WorkerSink> sink, TimePoint now);
-  void AddCredits(WorkerId id, std::size_t credits, TimePoint now);
   /// Of what would be more than it may hold altogether, nothing is added.
+  void AddCredits(WorkerId id, std::size_t credits, TimePoint now);
   void Drain(WorkerId id);
   void Disconnect(WorkerId id);
   /// The worker hands a delivery back unperformed: it goes to another, or waits. The worker itself
@@ -88,19 +89,20 @@ class Dispatcher {
     std::string instance_hash;
     std::string name;
     std::set<std::string> tasks;
-    std::size_t credits = 0;
     std::size_t granted = 0;  // All it may hold; `credits` is what is left of it.
+    std::size_t credits = 0;
     bool draining = false;
+    bool told_to_drain = false;
     std::unordered_set<ExecutionId> held;
     // Deliveries that are over but whose credit the worker has not given back yet, by their id.
     std::unordered_set<std::string> closing;
     std::shared_ptr<WorkerSink> sink;
     bool touched = false;
-    std::size_t Load() const { return held.size() + closing.size(); }
-  };
     std::uint32_t refusals = 0;  // Pauses since it last answered.
     std::string refused;         // Why, the last time.
     std::optional<TimePoint> paused_until;
+    std::size_t Load() const { return held.size() + closing.size(); }
+  };
   struct Lease {
     Worker* worker = nullptr;
     std::uint32_t attempt = 0;
@@ -145,23 +147,24 @@ class Dispatcher {
   void HandOut(const ExecutionId& id, Worker& worker, TimePoint now);
   void GiveBack(const std::string& delivery_id, TimePoint now);
   void Release(const ExecutionId& id, std::string_view reason, bool tell);
-  void Touch(Worker& worker);
-
   void Pause(Worker& worker, std::string_view reason, TimePoint now);
+  void Touch(Worker& worker);
+  void DrainAll(const std::string& instance_hash);
+
   const DeliveryIds& ids_;
   const World world_;
   std::uint64_t next_delivery_;
+  const std::size_t most_credits_;
   std::uint64_t deliveries_ = 0;
   std::unordered_map<WorkerId, std::unique_ptr<Worker>> workers_;
   std::unordered_map<std::string, Queue> queues_;  // By instance hash.
-  const std::size_t most_credits_;
   std::unordered_map<ExecutionId, Waiting> waiting_;
   std::unordered_map<ExecutionId, Lease> leases_;
   std::unordered_map<std::string, WorkerId> closing_;  // Delivery id -> whose credit it holds.
   std::set<std::pair<TimePoint, ExecutionId>> due_;
   std::set<std::pair<TimePoint, ExecutionId>> deadlines_;
+  std::set<std::pair<TimePoint, WorkerId>> pauses_;
   std::vector<WorkerId> touched_;
 };
 
-  std::set<std::pair<TimePoint, WorkerId>> pauses_;
 }  // namespace mesg::broker

@@ -200,6 +200,34 @@ void Partition::Wait(const ExecutionId& id, const std::weak_ptr<ResultSink>& sin
   }
 }
 
+void Partition::Undeploy(engine::Undeploy command, Reply reply, TimePoint now) {
+  const std::string name = command.name;
+  Submit(
+      std::move(command),
+      [this, name, reply = std::move(reply)](Result<engine::Reply> decided) {
+        if (!decided || std::get<engine::Undeployed>(*decided).finished) {
+          reply(std::move(decided));
+        } else {
+          undeploying_[name].push_back(reply);
+        }
+      },
+      now);
+}
+
+void Partition::TellUndeployed(const std::string& name, const Result<void>& undeployed) {
+  const auto found = undeploying_.find(name);
+  if (found == undeploying_.end()) return;
+  const std::vector<Reply> waiting = std::move(found->second);
+  undeploying_.erase(found);
+  for (const Reply& reply : waiting) {
+    if (undeployed) {
+      reply(engine::Reply(engine::Undeployed{true}));
+    } else {
+      reply(undeployed.error());
+    }
+  }
+}
+
 // ---- Commits ----
 
 void Partition::CommitIfPossible(TimePoint now) {
@@ -256,6 +284,10 @@ void Partition::Fail(const Error& error) {
     for (const auto& reply : std::exchange(in_flight_->replies, {})) reply(failure);
   }
   for (const auto& reply : std::exchange(replies_, {})) reply(failure);
+  while (!undeploying_.empty()) {
+    const std::string name = undeploying_.begin()->first;
+    TellUndeployed(name, failure);
+  }
   world_.fatal(error);
 }
 
@@ -306,8 +338,14 @@ void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
     } else if (auto* ended = std::get_if<engine::Ended>(&effect)) {
       ++counted_.attempts_failed;
       dispatcher_.On(*ended, now);
+    } else if (auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
+      dispatcher_.On(*changed);
     } else if (auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {
       dispatcher_.On(*removed);
+    } else if (auto* unfinished = std::get_if<engine::UndeployGoesOn>(&effect)) {
+      Owe(engine::ContinueUndeploy{std::move(unfinished->name)});
+    } else if (const auto* undeployed = std::get_if<engine::UndeployDone>(&effect)) {
+      TellUndeployed(undeployed->name, {});
     } else if (auto* message = std::get_if<engine::SendMessage>(&effect)) {
       world_.send(std::move(*message));
     } else if (auto* confirm = std::get_if<engine::ConfirmMessage>(&effect)) {

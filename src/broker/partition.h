@@ -62,6 +62,8 @@ class Partition {
               const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now);
   void Wait(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink, std::uint64_t ref,
             const Reply& reply);
+  /// `reply` comes when the name is gone, which may take several commits.
+  void Undeploy(engine::Undeploy command, Reply reply, TimePoint now);
 
   /// Time has passed, and everything that waited was submitted: commits if it can, and sends.
   void Turn(TimePoint now);
@@ -113,6 +115,7 @@ class Partition {
   void Perform(std::vector<engine::AnyEffect> effects, TimePoint now);
   void Perform(const engine::Finished& effect, TimePoint now);
   void Tell(const ExecutionId& id, const engine::ExecutionPtr& execution);
+  void TellUndeployed(const std::string& name, const Result<void>& undeployed);
   void Fail(const Error& error);
   Result<void> AddWaiter(const ExecutionId& id, const std::weak_ptr<ResultSink>& sink,
                          std::uint64_t ref);
@@ -126,6 +129,7 @@ class Partition {
   std::optional<InFlight> in_flight_;
   std::vector<std::function<void(const Result<void>&)>> replies_;  // For the next commit.
   std::unordered_map<ExecutionId, std::vector<Waiter>> waiters_;
+  std::unordered_map<std::string, std::vector<Reply>> undeploying_;  // Who waits, by name.
   std::vector<std::shared_ptr<ResultSink>> to_flush_;
   std::optional<TimePoint> next_tick_;
   TimePoint next_progress_{};

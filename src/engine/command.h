@@ -133,6 +133,7 @@ struct Instance {
   enum class State : std::uint8_t {
     kActive = 1,    ///< Takes new work.
     kDraining = 2,  ///< Replaced: finishes what is pinned to it.
+    kDeleting = 3,  ///< What is pinned to it is being cancelled, then it goes.
   };
   SourcePtr source;
   std::string sid;
@@ -144,6 +145,7 @@ struct Instance {
   TimePoint deployed{};
   std::string origin;        ///< Where its files came from.
   std::string content_hash;  ///< Of its files; "" when there are none to start.
+  bool keep_data = false;    ///< kDeleting: its keys and remembered ids stay.
 };
 
 /// Adds an instance. An active one of the same name starts to drain; deploying the very same
@@ -155,15 +157,24 @@ struct SetStarted {
   std::string instance_hash;
   bool started = false;
 };
-/// Removes every instance of a name.
+/// Removes every instance of a name. Cancelling what is pinned to it may take several commits; the
+/// instances are kDeleting meanwhile. Doing it again is joining the one under way.
 struct Undeploy {
   std::string name;
   bool keep_data = false;
   bool force = false;  ///< Cancels the work that is pinned to it instead of refusing.
 };
+struct Undeployed {
+  bool finished = false;  ///< Else UndeployDone says when it is.
+};
+/// The next part of an Undeploy; after UndeployGoesOn.
+struct ContinueUndeploy {
+  std::string name;
+};
 /// Moves work from a draining instance to the active one of its name.
 struct Move {
   std::string from_instance;
+  std::string to_instance;              ///< Must still be the active one.
   std::vector<ExecutionId> executions;  ///< Not delivered, and compatible with the new definition.
 };
 
@@ -201,15 +212,16 @@ struct Delivered {
 /// Time has passed: forgets expired ids and trims history, a bounded amount a time.
 struct Tick {};
 
-using Command = std::variant<Emit, Create, Dispatch, Answers, EndAttempt, Cancel, RetryDeadLetter,
-                             DropDeadLetter, Resolve, Deploy, SetStarted, Undeploy, Move, Subscribe,
-                             Acknowledge, Unsubscribe, Receive, Delivered, Tick>;
+using Command =
+    std::variant<Emit, Create, Dispatch, Answers, EndAttempt, Cancel, RetryDeadLetter,
+                 DropDeadLetter, Resolve, Deploy, SetStarted, Undeploy, ContinueUndeploy, Move,
+                 Subscribe, Acknowledge, Unsubscribe, Receive, Delivered, Tick>;
 
 using ExecutionPtr = std::shared_ptr<const Execution>;
 
 /// What a command answers; void commands answer monostate.
-using Reply =
-    std::variant<std::monostate, Emitted, std::vector<Result<Created>>,
-                 std::vector<Result<Emitted>>, ExecutionPtr, Created, std::vector<ExecutionId>>;
+using Reply = std::variant<std::monostate, Emitted, std::vector<Result<Created>>,
+                           std::vector<Result<Emitted>>, ExecutionPtr, Created,
+                           std::vector<ExecutionId>, Undeployed>;
 
 }  // namespace mesg::engine

@@ -81,7 +81,9 @@ Emitted Engine::PerformEmit(EmitPlan&& plan, TimePoint now) {
 }
 
 Result<Reply> Engine::On(Emit&& command, TimePoint now) {
-  if (!state_.Instances().contains(command.source->instance_hash)) {
+  const auto instance = state_.Instances().find(command.source->instance_hash);
+  if (instance == state_.Instances().end() ||
+      instance->second->state == Instance::State::kDeleting) {
     return NotFound("instance {} of service \"{}\" is not deployed any more",
                     command.source->instance_hash, command.source->name)
         .Because("INSTANCE_NOT_FOUND");

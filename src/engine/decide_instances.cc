@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "engine/engine.h"
@@ -12,6 +13,14 @@ Result<Reply> Engine::On(Deploy&& command, TimePoint now) {
   if (same != state_.Instances().end() && same->second->source->name != wanted.source->name) {
     return AlreadyExists("instance {} is deployed as \"{}\" already", hash,
                          same->second->source->name);
+  }
+  if (const auto others = InstancesOf(wanted.source->name);
+      !others.empty() && others.front()->state == Instance::State::kDeleting) {
+    return FailedPrecondition(
+               "service \"{}\" is being deleted, with work that is being cancelled; deploy it when "
+               "it is gone",
+               wanted.source->name)
+        .Because("DELETION_UNDER_WAY");
   }
   // The old one keeps what is pinned to it and takes nothing new.
   std::vector<std::string> retired;
@@ -53,17 +62,31 @@ Result<Reply> Engine::On(SetStarted&& command, TimePoint) {
   return Reply();
 }
 
-Result<Reply> Engine::On(Undeploy&& command, TimePoint now) {
-  std::vector<std::shared_ptr<const Instance>> going;
-  std::uint64_t pinned = 0;
+// ---- Deleting ----
+
+std::vector<std::shared_ptr<const Instance>> Engine::InstancesOf(const std::string& name) const {
+  std::vector<std::shared_ptr<const Instance>> instances;
   for (const auto& [hash, instance] : state_.Instances()) {
-    if (instance->source->name != command.name) continue;
-    going.push_back(instance);
-    pinned += state_.OpenCount(hash);
+    if (instance->source->name == name) instances.push_back(instance);
   }
+  return instances;
+}
+
+Result<Reply> Engine::On(Undeploy&& command, TimePoint now) {
+  const auto going = InstancesOf(command.name);
   if (going.empty()) {
     return NotFound("service \"{}\" is not deployed", command.name).Because("SERVICE_NOT_FOUND");
   }
+  if (going.front()->state == Instance::State::kDeleting) {
+    if (going.front()->keep_data != command.keep_data) {
+      return FailedPrecondition("service \"{}\" is being deleted already, {} its data",
+                                command.name, command.keep_data ? "with" : "without")
+          .Because("DELETION_UNDER_WAY");
+    }
+    return Reply(Undeployed{false});
+  }
+  std::uint64_t pinned = 0;
+  for (const auto& instance : going) pinned += state_.OpenCount(instance->source->instance_hash);
   if (pinned > 0 && !command.force) {
     return FailedPrecondition(
                "service \"{}\" has {} executions that wait or run; wait for them, or delete with "
@@ -71,28 +94,69 @@ Result<Reply> Engine::On(Undeploy&& command, TimePoint now) {
                command.name, pinned)
         .Because("WORK_PINNED");
   }
-  if (pinned > 0) {
-    std::vector<ExecutionId> open;
+  if (CancelSlice(command.name, now)) {
+    FinishUndeploy(command.name, command.keep_data);
+    return Reply(Undeployed{true});
+  }
+  // From here on nothing is added to what is to be cancelled, whatever happens in between.
+  for (const auto& instance : InstancesOf(command.name)) {
+    auto deleting = std::make_shared<Instance>(*instance);
+    deleting->state = Instance::State::kDeleting;
+    deleting->keep_data = command.keep_data;
+    Add(InstancePut{deleting});
+    Tell(InstanceChanged{deleting});
+  }
+  Tell(UndeployGoesOn{std::move(command.name)});
+  return Reply(Undeployed{false});
+}
+
+Result<Reply> Engine::On(ContinueUndeploy&& command, TimePoint now) {
+  const auto going = InstancesOf(command.name);
+  if (going.empty() || going.front()->state != Instance::State::kDeleting) return Reply();
+  if (CancelSlice(command.name, now)) {
+    FinishUndeploy(command.name, going.front()->keep_data);
+  } else {
+    Tell(UndeployGoesOn{std::move(command.name)});
+  }
+  return Reply();
+}
+
+bool Engine::CancelSlice(const std::string& name, TimePoint now) {
+  const auto [entry, is_new] = to_cancel_.try_emplace(name);
+  std::vector<ExecutionId>& left = entry->second;
+  if (is_new) {
     for (const auto& [id, execution] : state_.Open()) {
-      if (execution->source->name == command.name) open.push_back(id);
+      if (execution->source->name == name) left.push_back(id);
     }
     // The table has no order of its own, and decisions must not depend on its.
-    std::sort(open.begin(), open.end());
-    for (const ExecutionId& id : open) {
-      Finish(*state_.FindOpen(id), ExecutionState::kCancelled,
-             Outcome{"", "", "cancelled: its service was deleted", now}, std::nullopt,
-             /*dead_letter=*/false);
-    }
+    std::sort(left.begin(), left.end(), std::greater<>());
   }
-  for (const auto& instance : going) {
-    // Finishing the last work of a draining instance has removed it already.
-    if (!state_.Instances().contains(instance->source->instance_hash)) continue;
+  std::uint64_t weight = 0;
+  while (!left.empty() && weight < settings_.slice_bytes) {
+    const Execution* execution = state_.FindOpen(left.back());
+    left.pop_back();
+    if (execution == nullptr) continue;  // It has had its result meanwhile.
+    weight += OpenWeight(*execution);
+    Finish(*execution, ExecutionState::kCancelled,
+           Outcome{"", "", "cancelled: its service was deleted", now}, std::nullopt,
+           /*dead_letter=*/false);
+  }
+  if (!left.empty()) return false;
+  to_cancel_.erase(entry);
+  return true;
+}
+
+void Engine::FinishUndeploy(const std::string& name, bool keep_data) {
+  // Finishing the last work of a draining instance may have removed it already.
+  for (const auto& instance : InstancesOf(name)) {
     Add(InstanceGone{instance->source->instance_hash});
     Tell(InstanceRemoved{instance});
   }
-  if (!command.keep_data) Add(NameForgotten{command.name});
-  return Reply();
+  if (!keep_data) Add(NameForgotten{name});
+  Tell(UndeployDone{name});
 }
+
+// ---- Moving ----
 
 Result<Reply> Engine::On(Move&& command, TimePoint) {
   const auto from = state_.Instances().find(command.from_instance);
@@ -104,6 +168,11 @@ Result<Reply> Engine::On(Move&& command, TimePoint) {
   if (to == nullptr || to == from->second) {
     return FailedPrecondition("instance {} was not replaced, its work stays with it",
                               command.from_instance);
+  }
+  if (to->source->instance_hash != command.to_instance) {
+    return Aborted("instance {} was replaced itself meanwhile, move the work again",
+                   command.to_instance)
+        .Because("INSTANCE_REPLACED");
   }
   std::vector<ExecutionId> moved;
   for (const ExecutionId& id : command.executions) {

@@ -57,9 +57,18 @@ struct ConfirmMessage {
   std::uint64_t number = 0;
 };
 
-using AnyEffect =
-    std::variant<Ready, Send, Ended, Finished, InstanceChanged, InstanceRemoved,
-                 SubscriptionChanged, SubscriptionRemoved, SendMessage, ConfirmMessage>;
+/// More is pinned to a name than one commit should cancel: have ContinueUndeploy decided.
+struct UndeployGoesOn {
+  std::string name;
+};
+/// Every instance of the name is gone, and its data unless it was to be kept.
+struct UndeployDone {
+  std::string name;
+};
+
+using AnyEffect = std::variant<Ready, Send, Ended, Finished, InstanceChanged, InstanceRemoved,
+                               SubscriptionChanged, SubscriptionRemoved, SendMessage,
+                               ConfirmMessage, UndeployGoesOn, UndeployDone>;
 
 /// Everything one commit stands for.
 struct Decided {

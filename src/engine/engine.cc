@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <set>
 #include <utility>
 
 #include "engine/keys.h"
@@ -33,6 +34,11 @@ std::vector<AnyEffect> Engine::RecoveryEffects() const {
   }
   for (const auto& [key, body] : state_.Outgoing())
     effects.emplace_back(SendMessage{key.first, key.second, body});
+  std::set<std::string> deleting;
+  for (const auto& [hash, instance] : state_.Instances()) {
+    if (instance->state == Instance::State::kDeleting) deleting.insert(instance->source->name);
+  }
+  for (const std::string& name : deleting) effects.emplace_back(UndeployGoesOn{name});
   return effects;
 }
 

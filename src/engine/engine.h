@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ struct Settings {
   std::uint64_t max_open_executions = 1'000'000;
   std::uint64_t max_open_bytes = std::uint64_t{1} << 30;
   std::uint64_t max_subscriptions = 10'000;
+  /// How much of what concerns many executions at once goes into one commit, by their weight.
+  std::uint64_t slice_bytes = std::uint64_t{4} << 20;
 };
 
 /// Which partition a key belongs to.
@@ -50,7 +53,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> Recover(const store::Store& store, Settings settings);
 
   /// The effects that a crash may have lost: everything open is Ready again (or, for an interrupted
-  /// `effect: once`, needs EndAttempt with kUnknown), unconfirmed messages are sent again.
+  /// `effect: once`, needs EndAttempt with kUnknown), unconfirmed messages are sent again, and an
+  /// interrupted Undeploy goes on.
   std::vector<AnyEffect> RecoveryEffects() const;
 
   /// Decides `command` and folds what follows from it. An error changes nothing. DataLoss means
@@ -87,6 +91,7 @@ class Engine {
   Result<Reply> On(Deploy&& command, TimePoint now);
   Result<Reply> On(SetStarted&& command, TimePoint now);
   Result<Reply> On(Undeploy&& command, TimePoint now);
+  Result<Reply> On(ContinueUndeploy&& command, TimePoint now);
   Result<Reply> On(Move&& command, TimePoint now);
   Result<Reply> On(Subscribe&& command, TimePoint now);
   Result<Reply> On(Acknowledge&& command, TimePoint now);
@@ -118,9 +123,18 @@ class Engine {
               std::optional<Attempt> attempt, bool dead_letter);
   void BecomeUnknown(const Execution& execution, Attempt attempt, TimePoint now);
 
+  // decide_instances.cc
+  std::vector<std::shared_ptr<const Instance>> InstancesOf(const std::string& name) const;
+  /// Cancels open executions of `name`, a slice of them. True when none is left.
+  bool CancelSlice(const std::string& name, TimePoint now);
+  void FinishUndeploy(const std::string& name, bool keep_data);
+  void RetireIfDrained(const std::string& instance_hash);
+
   // decide_subscriptions.cc
   void SendTo(PartitionId to, const Body& body);
   void TakeBody(const Body& body);
+  /// Something behind `acknowledged` is no longer kept.
+  bool IsTrimmed(std::uint64_t acknowledged) const;
 
   // decide_retention.cc
   Result<void> ForgetExpired(TimePoint now);
@@ -130,17 +144,17 @@ class Engine {
 
   void Add(Record&& record);
   void Tell(AnyEffect effect) { effects_.push_back(std::move(effect)); }
-  void RetireIfDrained(const std::string& instance_hash);
 
   State state_;
-  /// Something behind `acknowledged` is no longer kept.
-  bool IsTrimmed(std::uint64_t acknowledged) const;
   const Settings settings_;
   Tap tap_;
   std::vector<AnyEffect> effects_;
   /// Of the last Tick that changed something. The next one waits for it: it reads the store, which
   /// must not show it the same work again.
   std::uint64_t last_tick_commit_ = 0;
+  /// What an Undeploy under way has not come to, by name, last first. Read from the state when it
+  /// is missing: nothing is added to a name that is being deleted.
+  std::map<std::string, std::vector<ExecutionId>> to_cancel_;
 };
 
 }  // namespace mesg::engine

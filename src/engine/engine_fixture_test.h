@@ -71,7 +71,9 @@ class EngineTest : public testing::Test {
     std::string text;
     for (const auto& [hash, instance] : engine_->Current().Instances()) {
       text += (text.empty() ? "" : ", ") + hash +
-              (instance->state == Instance::State::kActive ? " active" : " draining");
+              (instance->state == Instance::State::kActive     ? " active"
+               : instance->state == Instance::State::kDraining ? " draining"
+                                                               : " deleting");
     }
     return text;
   }
@@ -127,9 +129,18 @@ class EngineTest : public testing::Test {
   std::string Effects() {
     std::string text;
     for (const AnyEffect& effect : engine_->TakeEffects()) {
-      static constexpr std::array kNames = {
-          "ready",         "send",         "ended",        "finished", "instance",
-          "instance-gone", "subscription", "unsubscribed", "message",  "confirm"};
+      static constexpr std::array kNames = {"ready",
+                                            "send",
+                                            "ended",
+                                            "finished",
+                                            "instance",
+                                            "instance-gone",
+                                            "subscription",
+                                            "unsubscribed",
+                                            "message",
+                                            "confirm",
+                                            "undeploy-goes-on",
+                                            "undeploy-done"};
       text += (text.empty() ? "" : " ") + std::string(kNames[effect.index()]);
     }
     return text;

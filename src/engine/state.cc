@@ -43,6 +43,9 @@ Result<ExecutionPtr> State::Find(const ExecutionId& id) const {
 Result<std::optional<std::string>> State::Read(const std::string& key) const {
   if (const auto overlaid = overlay_.find(key); overlaid != overlay_.end())
     return overlaid->second.value;
+  for (const Forgotten& gone : forgotten_) {
+    if (key >= gone.range.from && key < gone.range.to) return std::optional<std::string>();
+  }
   return store_->Get(key);
 }
 
@@ -185,12 +188,12 @@ void State::FoldOne(ExecutionDispatched&& record) {
 
 void State::FoldOne(AttemptRecorded&& record) {
   Execution& execution = MustFindOpen(record.id);
+  open_bytes_ -= OpenWeight(execution);
   execution.attempts.push_back(std::move(record.attempt));
+  open_bytes_ += OpenWeight(execution);
   // A late failure of an attempt that was replaced changes nothing about the one that runs.
   if (execution.attempts.back().outcome != AttemptOutcome::kSuperseded) {
-  open_bytes_ -= OpenWeight(execution);
     execution.state = ExecutionState::kCreated;
-  open_bytes_ += OpenWeight(execution);
     execution.dispatched = TimePoint();
     execution.not_before = record.not_before;
   }
@@ -202,10 +205,10 @@ void State::FoldOne(ExecutionFinished&& record) {
   MESG_CHECK(found != open_.end(), "execution {} finished twice", record.id.Text());
   MESG_CHECK(record.sequence == numbers_.next_sequence, "a gap in the history");
   ++numbers_.next_sequence;
+  open_bytes_ -= OpenWeight(*found->second);
   // Readers may hold the open one; the final one never changes again, so it is a value of its own.
   const auto execution = std::make_shared<Execution>(std::move(*found->second));
   const bool was_unknown = execution->state == ExecutionState::kOutcomeUnknown;
-  open_bytes_ -= OpenWeight(*found->second);
   execution->state = record.state;
   execution->outcome = std::move(record.outcome);
   if (record.attempt) execution->attempts.push_back(std::move(*record.attempt));
@@ -241,14 +244,14 @@ void State::FoldOne(ExecutionFinished&& record) {
 
 void State::FoldOne(OutcomeBecameUnknown&& record) {
   Execution& execution = MustFindOpen(record.id);
+  open_bytes_ -= OpenWeight(execution);
   execution.state = ExecutionState::kOutcomeUnknown;
   execution.outcome = std::move(record.outcome);
   execution.attempts.push_back(std::move(record.attempt));
-  open_bytes_ -= OpenWeight(execution);
+  open_bytes_ += OpenWeight(execution);
   execution.dead_letter = true;
   PutOpen(execution);
   PutDeadLetter(execution);
-  open_bytes_ += OpenWeight(execution);
 }
 
 void State::FoldOne(DeadLetterRemoved&& record) {
@@ -304,21 +307,12 @@ void State::FoldOne(InstanceGone&& record) {
 void State::FoldOne(NameForgotten&& record) {
   for (const keys::Table table :
        {keys::Table::kValue, keys::Table::kRememberedEvent, keys::Table::kRememberedExecution}) {
-    const keys::Range range = keys::OfName(table, record.name);
+    keys::Range range = keys::OfName(table, record.name);
     batch_.DeleteRange(range.from, range.to);
-    // The store still shows these until the commit is durable; the overlay hides them one by one.
-    // Deleting a service is rare, and its store is small.
-    const auto cursor = store_->Read(range.from, range.to);
-    for (cursor->Seek(range.from); cursor->Valid(); cursor->Next()) {
-      current_.keys.emplace_back(cursor->Key());
-      overlay_.insert_or_assign(std::string(cursor->Key()),
-                                Overlaid{last_commit_ + 1, std::nullopt});
-    }
-    for (auto& [key, overlaid] : overlay_) {
-      if (key < range.from || key >= range.to) continue;
-      overlaid = Overlaid{last_commit_ + 1, std::nullopt};
-      current_.keys.push_back(key);
-    }
+    std::erase_if(overlay_, [&](const auto& overlaid) {
+      return overlaid.first >= range.from && overlaid.first < range.to;
+    });
+    forgotten_.push_back({last_commit_ + 1, std::move(range)});
   }
 }
 
@@ -429,6 +423,7 @@ void State::AppendPostings(const HistoryBlock& block) {
 
 void State::Committed(std::uint64_t commit) {
   last_committed_ = commit;
+  std::erase_if(forgotten_, [&](const Forgotten& gone) { return gone.commit <= commit; });
   while (!uncommitted_.empty() && uncommitted_.front().commit <= commit) {
     const Uncommitted done = std::move(uncommitted_.front());
     uncommitted_.erase(uncommitted_.begin());

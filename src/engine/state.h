@@ -11,6 +11,7 @@
 
 #include "engine/command.h"
 #include "engine/effect.h"
+#include "engine/keys.h"
 #include "engine/record.h"
 #include "engine/stored.h"
 #include "store/batch.h"
@@ -18,11 +19,11 @@
 
 namespace mesg::engine {
 
-/// What a partition knows: the committed store, and over it everything decided since (the overlay).
 /// What an open execution costs, in memory and about as much on disk: its texts, and a little for
 /// the rest. State::OpenBytes is the sum.
 std::uint64_t OpenWeight(const Execution& execution);
 
+/// What a partition knows: the committed store, and over it everything decided since (the overlay).
 ///
 /// Open executions, instances, subscriptions and holds are kept in memory, they are few or bounded;
 /// the rest is read from the store by key. Changed by Fold alone.
@@ -146,6 +147,13 @@ class State {
     std::optional<std::string> value;
   };
   std::unordered_map<std::string, Overlaid> overlay_;
+  // Names forgotten by commits that are not durable yet: what the store still shows of them is gone
+  // too.
+  struct Forgotten {
+    std::uint64_t commit = 0;
+    keys::Range range;
+  };
+  std::vector<Forgotten> forgotten_;
   std::unordered_map<ExecutionId, std::pair<std::uint64_t, ExecutionPtr>> closed_;
   struct Uncommitted {
     std::uint64_t commit = 0;

@@ -87,13 +87,14 @@ std::string EncodeInstance(const Instance& instance) {
   message.set_deployed_us(ToMicros(instance.deployed));
   message.set_source(instance.origin);
   message.set_content_hash(instance.content_hash);
+  message.set_keep_data(instance.keep_data);
   return message.SerializeAsString();
 }
 
 Result<Instance> DecodeInstance(std::string_view bytes) {
   auto message = MESG_TRY(Parse<pb::Instance>(bytes, "instance"));
   if (message.name().empty() || message.instance_hash().empty() || message.state() < 1 ||
-      message.state() > 2) {
+      message.state() > 3) {
     return DataLoss("a stored instance lacks its name, hash or state");
   }
   Instance instance;
@@ -109,6 +110,7 @@ Result<Instance> DecodeInstance(std::string_view bytes) {
   instance.deployed = FromMicros(message.deployed_us());
   instance.origin = message.source();
   instance.content_hash = message.content_hash();
+  instance.keep_data = message.keep_data();
   return instance;
 }
 

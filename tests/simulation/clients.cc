@@ -350,42 +350,59 @@ void Operator::Act() {
   } else if (what < 8) {
     MovePinned(name);
   } else {
-    const bool force = random.Percent(30);
-    world_.node.Submit(world_.node.PartitionOf(name),
-                       [this, name, force](broker::Partition& partition, TimePoint now) {
-                         partition.Submit(
-                             engine::Undeploy{name, /*keep_data=*/true, force},
-                             [this](const Result<engine::Reply>& reply) {
-                               if (reply) world_.run.faults.Add(Fault::kUndeploy);
-                             },
-                             now);
-                       });
+    Undeploy(name, random.Percent(60));
   }
+}
+
+void Operator::Undeploy(const std::string& name, bool force) {
+  std::vector<std::string> going;
+  for (const auto& [hash, instance] : world_.node.Instances()) {
+    if (instance->source->name == name) going.push_back(hash);
+  }
+  world_.node.Submit(world_.node.PartitionOf(name),
+                     [this, name, force, going](broker::Partition& partition, TimePoint now) {
+                       partition.Undeploy(
+                           engine::Undeploy{name, /*keep_data=*/true, force},
+                           [this, name, going](const Result<engine::Reply>& reply) {
+                             if (!reply) return;
+                             world_.run.Say("{} is said to be deleted", name);
+                             world_.run.faults.Add(Fault::kUndeploy);
+                             for (const std::string& hash : going) {
+                               if (world_.node.Instances().contains(hash))
+                                 world_.run.Violated("{} was said to be deleted and is there",
+                                                     hash);
+                             }
+                           },
+                           now);
+                     });
 }
 
 void Operator::MovePinned(const std::string& name) {
   for (const auto& [hash, instance] : world_.node.Instances()) {
     if (instance->source->name != name || instance->state != engine::Instance::State::kDraining)
       continue;
-    world_.node.Submit(world_.node.PartitionOf(name), [this, from = hash](
-                                                          broker::Partition& partition,
-                                                          TimePoint now) {
-      engine::Move command{from, {}};
-      for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
-        if (execution->source->instance_hash == from &&
-            execution->state == ExecutionState::kCreated && !partition.Workers().IsDelivered(id))
-          command.executions.push_back(id);
-      }
-      std::sort(command.executions.begin(), command.executions.end());
-      partition.Submit(
-          std::move(command),
-          [this](Result<engine::Reply> reply) {
-            if (!reply) return;
-            world_.run.faults.Add(Fault::kWorkMoved,
-                                  std::get<std::vector<ExecutionId>>(*reply).size());
-          },
-          now);
-    });
+    const auto active = world_.node.Active(name);
+    if (active == nullptr) return;
+    world_.node.Submit(
+        world_.node.PartitionOf(name), [this, from = hash, to = active->source->instance_hash](
+                                           broker::Partition& partition, TimePoint now) {
+          engine::Move command{from, to, {}};
+          for (const auto& [id, execution] : partition.GetEngine().Current().Open()) {
+            if (execution->source->instance_hash == from &&
+                execution->state == ExecutionState::kCreated &&
+                !partition.Workers().IsDelivered(id))
+              command.executions.push_back(id);
+          }
+          std::sort(command.executions.begin(), command.executions.end());
+          partition.Submit(
+              std::move(command),
+              [this](Result<engine::Reply> reply) {
+                if (!reply) return;
+                world_.run.faults.Add(Fault::kWorkMoved,
+                                      std::get<std::vector<ExecutionId>>(*reply).size());
+              },
+              now);
+        });
     return;
   }
 }

@@ -90,6 +90,7 @@ class Operator {
 
  private:
   void Deploy(const std::string& name);
+  void Undeploy(const std::string& name, bool force);
   void MovePinned(const std::string& name);
 
   World world_;

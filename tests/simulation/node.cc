@@ -36,6 +36,8 @@ broker::Partition::World Node::WorldOf(std::size_t partition) {
       instances_.erase(instance->source->instance_hash);
     } else {
       instances_[instance->source->instance_hash] = instance;
+      if (instance->state == engine::Instance::State::kDeleting)
+        run_.faults.Add(Fault::kUndeployTakesSeveralCommits);
     }
   };
   world.subscription = [this](const std::shared_ptr<const engine::Subscription>& subscription) {
@@ -67,6 +69,10 @@ void Node::Start() {
     MESG_CHECK(engine, "recovery failed: {}", engine ? "" : engine.error().message);
     if (Describe((*engine)->Current()) != Describe(slot.replica->Current())) {
       run_.Violated("partition {}: recovery comes to another state than folding every fact", i);
+    }
+    for (const auto& [hash, instance] : (*engine)->Current().Instances()) {
+      if (instance->state == engine::Instance::State::kDeleting)
+        run_.faults.Add(Fault::kUndeployInterrupted);
     }
     (*engine)->SetTap(
         [replica = slot.replica.get()](const engine::Record& record) { replica->Record(record); });

@@ -180,6 +180,10 @@ void Promises::CheckAll(const Node& node) {
       run_.Violated("{} is stuck: it is {} and waits for {}", id.Text(), Name(execution->state),
                     node.At(partition).Workers().WaitsFor(*execution).first);
     }
+    for (const auto& [hash, instance] : node.At(partition).GetEngine().Current().Instances()) {
+      if (instance->state == engine::Instance::State::kDeleting)
+        run_.Violated("the deletion of {} never comes to its end", hash);
+    }
   }
   for (const auto& [id, promised] : executions_) CheckExecution(node, id, promised);
 }

@@ -122,8 +122,8 @@ ServerUnaryReactor* CoreService::ListServices(CallbackServerContext* context,
       if (!reactor->Claim()) return;
       if (all) {
         for (const runtime::ServiceStatus& service : *all) {
-          // One that was replaced would stand there twice.
-          if (service.instance->Record().state == engine::Instance::State::kDraining) continue;
+          // One that was replaced would stand there twice; one that is being deleted is gone.
+          if (service.instance->Record().state != engine::Instance::State::kActive) continue;
           *reply->add_services() = ServiceMessage(service);
         }
       }

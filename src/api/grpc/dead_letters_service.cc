@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/grpc/dead_letter_bulk.h"
 #include "api/grpc/execution_lists.h"
 #include "api/grpc/translate.h"
 #include "api/grpc/unary.h"
@@ -41,16 +42,33 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
                                   const v1::DeadLetterSelection* request,
                                   v1::RetryDeadLettersResponse* response) override {
-    return FinishLater(*context_, *call, [this, request, response] {
-      return RetryDeadLetters(broker_, *request, *response);
-    });
+    return Bulk(*call, *request, "retried",
+                [this, response](std::vector<ExecutionId> ids, DeadLetterBulk::Told told) {
+                  broker_.RetryDeadLetters(ids, [=](std::vector<Result<engine::Created>> created) {
+                    std::vector<Result<void>> results;
+                    for (std::size_t i = 0; i < ids.size(); ++i) {
+                      results.push_back(created[i] ? Result<void>() : created[i].error());
+                      if (!created[i]) continue;
+                      auto& retried = *response->add_retried();
+                      retried.set_id(ids[i].Text());
+                      retried.set_new_id(created[i]->id.Text());
+                    }
+                    told(std::move(results));
+                  });
+                });
   }
   grpc::ServerUnaryReactor* Drop(grpc::CallbackServerContext* call,
                                  const v1::DeadLetterSelection* request,
                                  v1::DropDeadLettersResponse* response) override {
-    return FinishLater(*context_, *call, [this, request, response] {
-      return DropDeadLetters(broker_, *request, *response);
-    });
+    return Bulk(*call, *request, "dropped",
+                [this, response](std::vector<ExecutionId> ids, DeadLetterBulk::Told told) {
+                  broker_.DropDeadLetters(ids, [=](std::vector<Result<void>> dropped) {
+                    for (std::size_t i = 0; i < ids.size(); ++i) {
+                      if (dropped[i]) response->add_ids(ids[i].Text());
+                    }
+                    told(std::move(dropped));
+                  });
+                });
   }
 
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* call,
@@ -72,6 +90,24 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   }
 
  private:
+  grpc::ServerUnaryReactor* Bulk(
+      grpc::CallbackServerContext& call, const v1::DeadLetterSelection& selection,
+      std::string done_word,
+      std::function<void(std::vector<ExecutionId>, DeadLetterBulk::Told)> act) {
+    auto* reactor = call.DefaultReactor();
+    const auto may_go_on = [&call, gate = context_->gate]() -> Result<void> {
+      MESG_TRY(gate->Check());
+      if (call.IsCancelled()) return Error{Code::kCancelled, "the caller has cancelled", "", {}};
+      return {};
+    };
+    DeadLetterBulk::Begin(broker_, context_->crew,
+                          {selection, std::move(done_word), std::move(act), may_go_on,
+                           [reactor](const Result<void>& done) {
+                             reactor->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
+                           }});
+    return reactor;
+  }
+
   const ContextPtr context_;
   broker::Broker& broker_;
 };

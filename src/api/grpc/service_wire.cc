@@ -118,7 +118,7 @@ void ToWire(const runtime::ServiceStatus& status, bool canonical, v1::Service& w
   wire.set_restarts(status.restarts);
   wire.set_pid(status.pid);
   wire.set_open_executions(status.open_executions);
-  if (record.state == engine::Instance::State::kDraining) wire.set_pinned(status.open_executions);
+  if (record.state != engine::Instance::State::kActive) wire.set_pinned(status.open_executions);
   wire.set_managed(status.managed);
 }
 

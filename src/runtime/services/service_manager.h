@@ -26,7 +26,7 @@ enum class ServiceState : std::uint8_t {
   kRunning,     ///< Its process exists.
   kRestarting,  ///< Its process ended, and a pause runs before the next.
   kFailed,      ///< Given up after too many early ends; `reason` says why.
-  kDraining,    ///< Replaced: finishes what is pinned to it.
+  kDraining,    ///< Replaced: finishes what is pinned to it. Or being deleted.
 };
 
 /// One instance with what becomes of it.

@@ -102,7 +102,9 @@ void ServiceManager::Impl::Follow(const std::string& hash) {
     if (known.leaving) return;  // Looked at again when its processes have ended.
     known.name = instance->Name();
     known.content_hash = instance->Record().content_hash;
-    const bool wanted = instance->Record().started && !known.content_hash.empty();
+    const engine::Instance& record = instance->Record();
+    const bool wanted = record.started && !known.content_hash.empty() &&
+                        record.state != engine::Instance::State::kDeleting;
     if (wanted != known.wanted) need = wanted ? Need::kStart : Need::kStop;
     known.wanted = wanted;
   });
@@ -341,6 +343,10 @@ ServiceStatus ServiceManager::Impl::StatusOf(const broker::InstancePtr& instance
     status.reason = fmt::format("{} open executions are pinned to it; its process is {}", load.open,
                                 process ? Name(process->state) : "not Core's");
     if (!why.empty()) status.reason += ": " + why;
+    status.state = ServiceState::kDraining;
+  } else if (record.state == engine::Instance::State::kDeleting) {
+    status.reason =
+        fmt::format("it is being deleted; {} open executions are still to be cancelled", load.open);
     status.state = ServiceState::kDraining;
   }
   return status;
