@@ -36,7 +36,7 @@ std::string Data(std::size_t size) {
 void Validate(benchmark::State& state) {
   const DataValidator validator = *DataValidator::Compile(Contract());
   const std::string data = Data(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     if (!validator.Validate(data, "data")) std::abort();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(data.size()));
@@ -47,7 +47,7 @@ void FindScalar(benchmark::State& state) {
   const JsonPath path = *JsonPath::Parse("customer.email");
   const std::string data = Data(256);
   std::string scalar;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     scalar.clear();
     if (!ScalarAt(data, path, scalar)) std::abort();
   }
@@ -57,7 +57,7 @@ BENCHMARK(FindScalar);
 void MatchNumber(benchmark::State& state) {
   const auto predicate = *Predicate::Make("amount", Predicate::Operator::kGt, "1000");
   const std::string data = Data(256);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     if (!predicate.Matches(data)) std::abort();
   }
 }

@@ -8,7 +8,6 @@
 namespace mesg {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Parameter P(std::string key, ParameterType type) { return {.key = std::move(key), .type = type}; }
