@@ -15,7 +15,7 @@ std::string Check(std::string_view schema, std::string_view json) {
   const auto value = ReadJson(json);
   if (!value) return value.error().message;
   std::string lines;
-  (*compiled)->Check(*value, [&](const std::string& path, std::string reason) {
+  (*compiled)->Check(*value, [&](const std::string& path, const std::string& reason) {
     lines += path + (path.empty() ? "" : " ") + reason + "\n";
   });
   return lines;

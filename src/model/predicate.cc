@@ -187,9 +187,6 @@ class Finder {
           ++at_;
           break;
         case ',':
-          if (depth == 0) return;
-          ++at_;
-          continue;
         case ':':
         case ' ':
         case '\n':
