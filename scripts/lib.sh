@@ -5,7 +5,7 @@
 jobs=${MESG_JOBS:-$(nproc)}
 
 # Rooms whose unit tests run under the address sanitizer (the rest is gRPC's and the drivers').
-sanitized_rooms=(base model engine store broker runtime)
+sanitized_rooms=(base model app engine store broker runtime)
 # Rooms that link neither gRPC nor RocksDB, which Debian does not build for the thread sanitizer.
 threaded_rooms=(base model engine store broker runtime)
 

@@ -54,7 +54,7 @@ ADAPTERS = [
     Adapter(("CLI/",), ("src/cli/", "services/", "examples/")),
     Adapter(("archive", "git2"), ("src/runtime/", "libexec/")),
     Adapter(("curl/",), ("src/runtime/", "libexec/", "services/", "src/market/")),
-    Adapter(("boost/",), ("src/api/http/", "src/network/", "services/")),
+    Adapter(("boost/",), ("src/api/http/", "src/network/", "src/app/expression/number", "services/")),
     Adapter(("prometheus/",), ("src/api/http/",)),
     Adapter(("jq.h", "jv.h"), ("libexec/",)),
 ]

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/expression/value.h"
+#include "base/result.h"
+
+namespace mesg::app {
+
+struct Parsed;
+
+/// An expression of an application file, in jq's language (docs/reference/expressions.md). What is
+/// total is evaluated in process; the rest is for the helper with libjq.
+///
+/// A value: cheap to copy, const from any thread.
+class Expression {
+ public:
+  /// What one evaluation in process may cost unless told otherwise, about 10 ms.
+  static constexpr std::uint64_t kSteps = 100'000;
+  /// Longer ones are refused.
+  static constexpr std::size_t kMaxBytes = 64 << 10;
+
+  /// `scope` names the variables there are, without `$`. InvalidArgument with a violation for each
+  /// mistake, whose line and column count from the beginning of `source`.
+  static Result<Expression> Parse(std::string_view source, std::span<const std::string_view> scope);
+
+  bool NeedsHelper() const;
+  /// The variables of the scope it mentions, by index in it, ascending.
+  const std::vector<std::uint32_t>& Used() const;
+  /// jq source of the same meaning, for the helper.
+  std::string ToJq() const;
+
+  /// Its only value for `input` as `.` and the values of the scope's variables in their order;
+  /// those it does not mention may be null. InvalidArgument when it gives none or several, or
+  /// fails; ResourceExhausted when it takes more than `steps`. Not when it NeedsHelper().
+  Result<Value> Evaluate(const Value& input, std::span<const Value> scope,
+                         std::uint64_t steps = kSteps) const;
+
+ private:
+  friend class Template;
+  explicit Expression(std::shared_ptr<const Parsed> parsed) : parsed_(std::move(parsed)) {}
+  std::shared_ptr<const Parsed> parsed_;
+};
+
+/// A text with `${ expression }` in it; `$${` stands for `${`. An expression alone keeps its type,
+/// beside other text it becomes a part of it as @text makes it.
+class Template {
+ public:
+  /// As Expression::Parse; positions count from the beginning of `text`.
+  static Result<Template> Parse(std::string_view text, std::span<const std::string_view> scope);
+
+  /// Its text, when it holds no expression.
+  const std::string* Literal() const;
+  /// Its expressions, in their order.
+  const std::vector<Expression>& Expressions() const { return expressions_; }
+  /// The whole, given the value of each expression.
+  Value Fill(std::span<const Value> values) const;
+
+ private:
+  std::vector<std::string> texts_;  ///< Before, between and behind the expressions.
+  std::vector<Expression> expressions_;
+};
+
+}  // namespace mesg::app
