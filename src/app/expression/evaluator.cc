@@ -103,19 +103,20 @@ class Evaluator {
       case Kind::kString:
         return String(node, 0, {}, input, emit);
       case Kind::kIndex:
-        return Eval(*children[1], input, [&](Value key) {
+        return Eval(*children[1], input, [&](const Value& key) {
           return Eval(*children[0], input,
-                      [&](Value target) { return Give(Index(target, key, meter_), emit); });
+                      [&](const Value& target) { return Give(Index(target, key, meter_), emit); });
         });
       case Kind::kSlice:
         return Slice(node, input, emit);
       case Kind::kIterate:
-        return Eval(*children[0], input, [&](Value target) { return Iterate(target, emit); });
+        return Eval(*children[0], input,
+                    [&](const Value& target) { return Iterate(target, emit); });
       case Kind::kTry:
         return Try(node, input, emit);
       case Kind::kPipe:
         return Eval(*children[0], input,
-                    [&](Value value) { return Eval(*children[1], value, emit); });
+                    [&](const Value& value) { return Eval(*children[1], value, emit); });
       case Kind::kComma:
         return Eval(*children[0], input, emit) && Eval(*children[1], input, emit);
       case Kind::kAlternative:
@@ -124,16 +125,17 @@ class Evaluator {
       case Kind::kOr:
         return Logic(node, input, emit);
       case Kind::kNegate:
-        return Eval(*children[0], input, [&](Value value) {
+        return Eval(*children[0], input, [&](const Value& value) {
           return Give(Calculate('-', Value::Of(std::int64_t{0}), value, meter_), emit);
         });
       case Kind::kBinary:
-        return Eval(*children[1], input, [&](Value right) {
-          return Eval(*children[0], input,
-                      [&](Value left) { return Give(Binary(node.text, left, right), emit); });
+        return Eval(*children[1], input, [&](const Value& right) {
+          return Eval(*children[0], input, [&](const Value& left) {
+            return Give(Binary(node.text, left, right), emit);
+          });
         });
       case Kind::kIf:
-        return Eval(*children[0], input, [&](Value condition) {
+        return Eval(*children[0], input, [&](const Value& condition) {
           return Eval(*children[condition.Truthy() ? 1 : 2], input, emit);
         });
       case Kind::kReduce:
@@ -206,7 +208,7 @@ class Evaluator {
     if (next % 2 == 0) {
       return String(node, next + 1, std::move(text) + child.literal.text(), input, emit);
     }
-    return Eval(child, input, [&](Value value) {
+    return Eval(child, input, [&](const Value& value) {
       auto part = Format(node.text.empty() ? "text" : node.text, value, meter_);
       if (!part) return Fail(std::move(part).error());
       return String(node, next + 1, text + *part, input, emit);
@@ -217,11 +219,11 @@ class Evaluator {
     const auto bound = [&](const NodePtr& at, const Emit& then) {
       return at == nullptr ? then(Value()) : Eval(*at, input, then);
     };
-    return bound(node.children[2], [&](Value to) {
-      return bound(node.children[1], [&](Value from) {
+    return bound(node.children[2], [&](const Value& to) {
+      return bound(node.children[1], [&](const Value& from) {
         const Value key = Value::Of(std::vector<Value::Member>{{"start", from}, {"end", to}});
         return Eval(*node.children[0], input,
-                    [&](Value target) { return Give(Index(target, key, meter_), emit); });
+                    [&](const Value& target) { return Give(Index(target, key, meter_), emit); });
       });
     });
   }
@@ -256,10 +258,10 @@ class Evaluator {
 
   bool Logic(const Node& node, const Value& input, const Emit& emit) {
     const bool decided = node.kind == Kind::kOr;  // By a left of this value.
-    return Eval(*node.children[0], input, [&](Value left) {
+    return Eval(*node.children[0], input, [&](const Value& left) {
       if (left.Truthy() == decided) return emit(Value::Boolean(decided));
       return Eval(*node.children[1], input,
-                  [&](Value right) { return emit(Value::Boolean(right.Truthy())); });
+                  [&](const Value& right) { return emit(Value::Boolean(right.Truthy())); });
     });
   }
 
@@ -310,7 +312,7 @@ class Evaluator {
   bool Object(const Node& node, std::size_t next, std::vector<Value::Member> members,
               const Value& input, const Emit& emit) {
     if (next == node.children.size()) return emit(Value::Of(std::move(members)));
-    return Eval(*node.children[next], input, [&](Value key) {
+    return Eval(*node.children[next], input, [&](const Value& key) {
       if (key.kind() != Value::Kind::kString) {
         return Fail(InvalidArgument("a key of an object is a text, got {}", bodies::Show(key)));
       }

@@ -113,7 +113,7 @@ Number Number::Read(std::string_view token) {
   return number;
 }
 
-Number Number::FromText(std::string text) { return Read(text); }
+Number Number::FromText(const std::string& text) { return Read(text); }
 
 std::string Number::Text() const { return text_ ? *text_ : std::to_string(small_); }
 

@@ -53,7 +53,7 @@ class Number {
   static int Compare(const Number& a, const Number& b);
 
  private:
-  static Number FromText(std::string text);
+  static Number FromText(const std::string& text);
 
   std::int64_t small_ = 0;
   std::shared_ptr<const std::string> text_;  ///< Set when it is no integer that fits.
