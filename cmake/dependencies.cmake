@@ -33,3 +33,10 @@ endif()
 find_path(MESG_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 add_library(cli11 INTERFACE)
 target_include_directories(cli11 SYSTEM INTERFACE ${MESG_CLI11_INCLUDE})
+
+# libjq has no pkg-config file in Debian 12; its one user is libexec/mesg-eval.
+find_path(MESG_JQ_INCLUDE jq.h REQUIRED)
+find_library(MESG_JQ_LIBRARY jq REQUIRED)
+add_library(jq INTERFACE)
+target_include_directories(jq SYSTEM INTERFACE ${MESG_JQ_INCLUDE})
+target_link_libraries(jq INTERFACE ${MESG_JQ_LIBRARY})
