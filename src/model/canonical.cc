@@ -238,7 +238,7 @@ void DefinitionReader::Finish(ServiceDefinition& definition) {
 Result<ServiceDefinition> ServiceDefinition::FromCanonical(std::string_view json) {
   const auto value = ReadJson(json);
   if (!value) return Annotate(value.error(), "canonical service definition");
-  DefinitionReader reader({});
+  DefinitionReader reader(std::vector<Violation>{});
   ServiceDefinition definition = reader.Read(*ToYaml(*value));
   if (!reader.Violations().empty()) {
     const Violation& first = reader.Violations().front();

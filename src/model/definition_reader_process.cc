@@ -1,6 +1,6 @@
 #include <charconv>
 
-#include "model/definition_reader_map.h"
+#include "model/definition_reader.h"
 
 // What a service's process or container needs.
 

@@ -1,7 +1,11 @@
+#include "model/contract_reader.h"
+
+#include <algorithm>
 #include <charconv>
 
-#include "model/decimal.h"
-#include "model/definition_reader_map.h"
+#include <fmt/format.h>
+
+#include "model/json_schema.h"
 
 // Events, tasks and their parameters.
 
@@ -20,72 +24,46 @@ bool HasData(const YamlNode& entry) {
   return entry.kind == YamlNode::Kind::kMap && entry.Find("data") != nullptr;
 }
 
-/// A plain scalar as JSON, by the rules of YAML 1.2's core schema.
-std::string PlainToJson(const std::string& text) {
-  if (text == "true" || text == "True" || text == "TRUE") return "true";
-  if (text == "false" || text == "False" || text == "FALSE") return "false";
-  if (IsNumber(text)) return text;
-  // YAML's numbers that JSON writes differently: +1, .5 and 1.
-  std::string_view digits = text;
-  const bool negative = digits.starts_with('-');
-  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
-  std::string number = negative ? "-" : "";
-  if (digits.starts_with('.')) number += '0';
-  const std::size_t dot = digits.find('.');
-  number += digits.substr(0, dot);
-  if (dot != std::string_view::npos) {
-    const bool bare = dot + 1 == digits.size() || digits[dot + 1] == 'e' || digits[dot + 1] == 'E';
-    number += bare ? ".0" : ".";
-    number += digits.substr(dot + 1);
-  }
-  return IsNumber(number) && digits != "." ? number : QuoteJson(text);
-}
-
 }  // namespace
 
-std::string YamlToJson(const YamlNode& node) {
-  switch (node.kind) {
-    case YamlNode::Kind::kNull:
-      return "null";
-    case YamlNode::Kind::kScalar:
-      return node.quoted ? QuoteJson(node.text) : PlainToJson(node.text);
-    case YamlNode::Kind::kList: {
-      std::string json = "[";
-      for (const YamlNodePtr& item : node.items) {
-        if (json.size() > 1) json += ',';
-        json += YamlToJson(*item);
-      }
-      return json + "]";
-    }
-    case YamlNode::Kind::kMap: {
-      std::vector<const YamlNode::Member*> sorted;
-      for (const YamlNode::Member& member : node.members) sorted.push_back(&member);
-      std::ranges::sort(sorted, {},
-                        [](const auto* member) { return std::string_view(member->key); });
-      std::string json = "{";
-      for (const YamlNode::Member* member : sorted) {
-        if (json.size() > 1) json += ',';
-        json += QuoteJson(member->key) + ":" + YamlToJson(*member->value);
-      }
-      return json + "}";
-    }
-  }
-  return "null";
+void ContractReader::ReadEvents(const Cursor& at, std::vector<EventDefinition>& into) {
+  ForEachMember(at, "a mapping of events",
+                [&](const YamlNode::Member& member, const Cursor& value) {
+                  CheckKey(value, member.key);
+                  EventDefinition& event = into.emplace_back();
+                  event.key = member.key;
+                  ReadMap(value, "a mapping that describes an event", event);
+                });
 }
 
-void DefinitionReader::ReadEventData(const Cursor& at, EventDefinition& into) {
+void ContractReader::ReadTasks(const Cursor& at, std::vector<TaskDefinition>& into) {
+  ForEachMember(at, "a mapping of tasks", [&](const YamlNode::Member& member, const Cursor& value) {
+    CheckKey(value, member.key);
+    TaskDefinition& task = into.emplace_back();
+    task.key = member.key;
+    ReadMap(value, "a mapping that describes a task", task);
+    if (task.outputs.empty()) task.outputs.emplace_back();
+    // Last, since it speaks of inputs and outputs wherever they stand.
+    if (value.node->kind != YamlNode::Kind::kMap) return;
+    for (const YamlNode::Member& field : value.node->members) {
+      if (field.key == "additional") ReadTaskAdditional(value.Member(field), task);
+    }
+  });
+}
+
+void ContractReader::ReadEventData(const Cursor& at, EventDefinition& into) {
   ReadParameters(at, into.data.parameters);
 }
 
-void DefinitionReader::ReadEventAdditional(const Cursor& at, EventDefinition& into) {
+void ContractReader::ReadEventAdditional(const Cursor& at, EventDefinition& into) {
   ReadFlag(at, into.data.additional);
 }
 
-void DefinitionReader::ReadTaskInputs(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskInputs(const Cursor& at, TaskDefinition& into) {
   ReadParameters(at, into.inputs.parameters);
 }
 
-void DefinitionReader::ReadTaskOutputs(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskOutputs(const Cursor& at, TaskDefinition& into) {
   if (at.node->kind != YamlNode::Kind::kMap) {
     return ForEachMember(at, "a mapping of parameters or of named outputs", [](auto&&...) {});
   }
@@ -115,7 +93,7 @@ void DefinitionReader::ReadTaskOutputs(const Cursor& at, TaskDefinition& into) {
 }
 
 /// Called twice: in its turn, when nothing is known yet, and when the whole task was read.
-void DefinitionReader::ReadTaskAdditional(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskAdditional(const Cursor& at, TaskDefinition& into) {
   if (into.outputs.empty()) return;
   const bool one_set = into.outputs.size() == 1 && into.outputs.front().key.empty();
   const auto outputs = [&](bool value) {
@@ -144,12 +122,16 @@ void DefinitionReader::ReadTaskAdditional(const Cursor& at, TaskDefinition& into
   }
 }
 
-void DefinitionReader::ReadTaskTimeout(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskTimeout(const Cursor& at, TaskDefinition& into) {
   Duration timeout{};
   if (ReadDuration(at, timeout)) into.timeout = timeout;
 }
 
-void DefinitionReader::ReadTaskRetry(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskRetry(const Cursor& at, TaskDefinition& into) {
+  ReadRetry(at, into.retry);
+}
+
+void ContractReader::ReadRetry(const Cursor& at, std::optional<RetryPolicy>& into) {
   if (at.node->kind == YamlNode::Kind::kNull) return;
   RetryPolicy retry;
   ReadMap(at, "a mapping such as {attempts: 5, initial: 1s}", retry);
@@ -160,10 +142,10 @@ void DefinitionReader::ReadTaskRetry(const Cursor& at, TaskDefinition& into) {
     }
     retry.max = retry.initial;
   }
-  into.retry = retry;
+  into = retry;
 }
 
-void DefinitionReader::ReadTaskEffect(const Cursor& at, TaskDefinition& into) {
+void ContractReader::ReadTaskEffect(const Cursor& at, TaskDefinition& into) {
   std::vector<std::string_view> names;
   for (const Effect effect : {Effect::kNone, Effect::kIdempotent, Effect::kOnce}) {
     if (at.node->kind == YamlNode::Kind::kScalar && at.node->text == Name(effect)) {
@@ -178,15 +160,15 @@ void DefinitionReader::ReadTaskEffect(const Cursor& at, TaskDefinition& into) {
                    : fmt::format("none, idempotent or once (did you mean {}?)", nearest));
 }
 
-void DefinitionReader::ReadOutputData(const Cursor& at, OutputDefinition& into) {
+void ContractReader::ReadOutputData(const Cursor& at, OutputDefinition& into) {
   ReadParameters(at, into.data.parameters);
 }
 
-void DefinitionReader::ReadOutputAdditional(const Cursor& at, OutputDefinition& into) {
+void ContractReader::ReadOutputAdditional(const Cursor& at, OutputDefinition& into) {
   ReadFlag(at, into.data.additional);
 }
 
-void DefinitionReader::ReadParameters(const Cursor& at, std::vector<Parameter>& into) {
+void ContractReader::ReadParameters(const Cursor& at, std::vector<Parameter>& into) {
   ForEachMember(at, "a mapping of parameters",
                 [&](const YamlNode::Member& member, const Cursor& value) {
                   CheckKey(value, member.key);
@@ -196,7 +178,7 @@ void DefinitionReader::ReadParameters(const Cursor& at, std::vector<Parameter>& 
                 });
 }
 
-void DefinitionReader::ReadParameter(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameter(const Cursor& at, Parameter& into) {
   if (at.node->kind == YamlNode::Kind::kScalar) {
     return Expected(at, fmt::format("a mapping with a type, such as {{type: String}}"));
   }
@@ -226,7 +208,7 @@ void DefinitionReader::ReadParameter(const Cursor& at, Parameter& into) {
   }
 }
 
-void DefinitionReader::ReadParameterType(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterType(const Cursor& at, Parameter& into) {
   std::vector<std::string_view> names;
   for (const auto type : {ParameterType::kString, ParameterType::kNumber, ParameterType::kBoolean,
                           ParameterType::kObject, ParameterType::kAny}) {
@@ -242,23 +224,23 @@ void DefinitionReader::ReadParameterType(const Cursor& at, Parameter& into) {
                                : fmt::format("{} (did you mean {}?)", kExpected, nearest));
 }
 
-void DefinitionReader::ReadParameterOptional(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterOptional(const Cursor& at, Parameter& into) {
   ReadFlag(at, into.optional);
 }
 
-void DefinitionReader::ReadParameterRepeated(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterRepeated(const Cursor& at, Parameter& into) {
   ReadFlag(at, into.repeated);
 }
 
-void DefinitionReader::ReadParameterObject(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterObject(const Cursor& at, Parameter& into) {
   ReadParameters(at, into.object);
 }
 
-void DefinitionReader::ReadParameterAdditional(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterAdditional(const Cursor& at, Parameter& into) {
   ReadFlag(at, into.additional);
 }
 
-void DefinitionReader::ReadParameterSchema(const Cursor& at, Parameter& into) {
+void ContractReader::ReadParameterSchema(const Cursor& at, Parameter& into) {
   const bool flag = at.node->kind == YamlNode::Kind::kScalar && !at.node->quoted &&
                     (at.node->text == "true" || at.node->text == "false");
   if (at.node->kind != YamlNode::Kind::kMap && !flag)
@@ -268,7 +250,7 @@ void DefinitionReader::ReadParameterSchema(const Cursor& at, Parameter& into) {
   if (!compiled) Report(at, compiled.error().message);
 }
 
-void DefinitionReader::ReadRetryAttempts(const Cursor& at, RetryPolicy& into) {
+void ContractReader::ReadRetryAttempts(const Cursor& at, RetryPolicy& into) {
   std::uint32_t attempts = 0;
   const char* const end = at.node->text.data() + at.node->text.size();
   const auto [stopped, error] = std::from_chars(at.node->text.data(), end, attempts);
@@ -279,19 +261,19 @@ void DefinitionReader::ReadRetryAttempts(const Cursor& at, RetryPolicy& into) {
   into.attempts = attempts;
 }
 
-void DefinitionReader::ReadRetryInitial(const Cursor& at, RetryPolicy& into) {
+void ContractReader::ReadRetryInitial(const Cursor& at, RetryPolicy& into) {
   ReadDuration(at, into.initial);
 }
 
-void DefinitionReader::ReadRetryFactor(const Cursor& at, RetryPolicy& into) {
+void ContractReader::ReadRetryFactor(const Cursor& at, RetryPolicy& into) {
   ReadNumber(at, 1, kMaxFactor, into.factor);
 }
 
-void DefinitionReader::ReadRetryMax(const Cursor& at, RetryPolicy& into) {
+void ContractReader::ReadRetryMax(const Cursor& at, RetryPolicy& into) {
   ReadDuration(at, into.max);
 }
 
-void DefinitionReader::ReadRetryJitter(const Cursor& at, RetryPolicy& into) {
+void ContractReader::ReadRetryJitter(const Cursor& at, RetryPolicy& into) {
   ReadNumber(at, 0, 1, into.jitter);
 }
 
