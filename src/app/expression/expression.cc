@@ -63,6 +63,7 @@ Result<Value> Expression::Evaluate(const Value& input, std::span<const Value> sc
 Result<Template> Template::Parse(std::string_view text, std::span<const std::string_view> scope) {
   MESG_TRY(CheckText(text));
   Template result;
+  result.texts_.clear();
   std::vector<SyntaxError> errors;
   std::string literal;
   std::size_t at = 0;
@@ -105,7 +106,7 @@ const std::string* Template::Literal() const {
 }
 
 Value Template::Fill(std::span<const Value> values) const {
-  if (values.size() == 1 && texts_[0].empty() && texts_[1].empty()) return values[0];
+  if (IsExpression()) return values[0];
   std::string text = texts_[0];
   for (std::size_t i = 0; i < values.size(); ++i) {
     text += ToText(values[i]);

@@ -25,6 +25,8 @@ class Expression {
   /// Longer ones are refused.
   static constexpr std::size_t kMaxBytes = 64 << 10;
 
+  /// Of no use until one that was parsed is assigned to it.
+  Expression() = default;
   /// `scope` names the variables there are, without `$`. InvalidArgument with a violation for each
   /// mistake, whose line and column count from the beginning of `source`.
   static Result<Expression> Parse(std::string_view source, std::span<const std::string_view> scope);
@@ -51,11 +53,17 @@ class Expression {
 /// beside other text it becomes a part of it as @text makes it.
 class Template {
  public:
+  /// The empty text.
+  Template() : texts_(1) {}
   /// As Expression::Parse; positions count from the beginning of `text`.
   static Result<Template> Parse(std::string_view text, std::span<const std::string_view> scope);
 
   /// Its text, when it holds no expression.
   const std::string* Literal() const;
+  /// Whether it is one expression and nothing else, so that its type is kept.
+  bool IsExpression() const {
+    return expressions_.size() == 1 && texts_[0].empty() && texts_[1].empty();
+  }
   /// Its expressions, in their order.
   const std::vector<Expression>& Expressions() const { return expressions_; }
   /// The whole, given the value of each expression.

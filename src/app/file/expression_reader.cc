@@ -1,0 +1,174 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "app/file/application_reader.h"
+
+// Expressions, and the values of a file that hold them.
+
+namespace mesg::app {
+namespace {
+
+using Kind = YamlNode::Kind;
+
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+std::string_view Trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+YamlCursor Itself(const YamlCursor& at) {
+  return {at.node, at.node->line, at.node->column, at.path};
+}
+
+}  // namespace
+
+// What is wrong inside a text of the file, where it is as far as that can be told: YAML may have
+// unfolded lines and taken out escapes.
+void ApplicationReader::ReportIn(const Cursor& at, const Error& error) {
+  if (error.violations.empty()) return Report(at, error.message);
+  for (const Violation& violation : error.violations) {
+    const int quote = at.node->quoted ? 1 : 0;
+    Report({at.node, at.node->line + violation.line - 1,
+            violation.line == 1 ? at.node->column + quote + violation.column - 1 : violation.column,
+            at.path},
+           violation.reason);
+  }
+}
+
+void ApplicationReader::CheckVariables(const Cursor& at, const Expression& expression,
+                                       Variables allowed) {
+  for (const std::uint32_t index : expression.Used()) {
+    const auto variable = static_cast<Variable>(index);
+    if (std::ranges::find(allowed, variable) != allowed.end()) continue;
+    const std::string_view name = kVariables[index];
+    if (variable == Variable::kEnv || variable == Variable::kSecrets) {
+      Report(Itself(at),
+             fmt::format("${} may stand only under services.*.env and in a task's with", name));
+    } else {
+      std::vector<std::string> known;
+      for (const Variable each : allowed) {
+        known.push_back(fmt::format("${}", kVariables[static_cast<std::size_t>(each)]));
+      }
+      Report(Itself(at),
+             fmt::format("there is no ${} here, only {}", name,
+                         known.empty() ? "." : fmt::format("{}", fmt::join(known, ", "))));
+    }
+  }
+}
+
+void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed, Expression& into) {
+  if (at.node->kind != Kind::kScalar || Trim(at.node->text).empty()) {
+    return Expected(at, "an expression such as .total > 100");
+  }
+  const std::string_view text = at.node->text;
+  if (Trim(text).starts_with("${")) {
+    const auto parsed = Template::Parse(Trim(text), kVariables);
+    if (!parsed) return ReportIn(at, parsed.error());
+    if (parsed->IsExpression()) {
+      into = parsed->Expressions().front();
+      return CheckVariables(at, into, allowed);
+    }
+  }
+  auto parsed = Expression::Parse(text, kVariables);
+  if (!parsed) return ReportIn(at, parsed.error());
+  into = *std::move(parsed);
+  CheckVariables(at, into, allowed);
+}
+
+void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
+                                       std::optional<Expression>& into) {
+  ReadExpression(at, allowed, into.emplace());
+}
+
+void ApplicationReader::ReadTemplate(const Cursor& at, Variables allowed, Template& into) {
+  if (at.node->kind != Kind::kScalar) return Expected(at, "text");
+  auto parsed = Template::Parse(at.node->text, kVariables);
+  if (!parsed) return ReportIn(at, parsed.error());
+  into = *std::move(parsed);
+  for (const Expression& expression : into.Expressions()) CheckVariables(at, expression, allowed);
+}
+
+void ApplicationReader::ReadMapping(const Cursor& at, Variables allowed, Mapping& into) {
+  switch (at.node->kind) {
+    case Kind::kNull:
+      return;
+    case Kind::kScalar: {
+      Template text;
+      ReadTemplate(at, allowed, text);
+      if (text.Literal() == nullptr) {
+        into.kind = Mapping::Kind::kTemplate;
+        into.text.push_back(std::move(text));
+        return;
+      }
+      YamlNode plain = *at.node;
+      plain.text = *text.Literal();
+      const auto value = Value::Read(YamlToJson(plain));
+      if (!value) return Report(at, value.error().message);
+      into.literal = *value;
+      return;
+    }
+    case Kind::kList:
+      into.kind = Mapping::Kind::kList;
+      for (std::size_t i = 0; i < at.node->items.size(); ++i) {
+        ReadMapping(at.Item(i), allowed, into.items.emplace_back());
+      }
+      break;
+    case Kind::kMap:
+      into.kind = Mapping::Kind::kObject;
+      for (const YamlNode::Member& member : at.node->members) {
+        into.keys.push_back(member.key);
+        ReadMapping(at.Member(member), allowed, into.items.emplace_back());
+      }
+      break;
+  }
+  into.Simplify();
+}
+
+void ApplicationReader::ReadReference(const Cursor& at, std::string_view example, Reference& into) {
+  into.place = {at.line, at.column, at.path};
+  const std::string_view text =
+      at.node->kind == Kind::kScalar ? std::string_view(at.node->text) : std::string_view();
+  const std::size_t dot = text.find('.');
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == text.size()) {
+    return Expected(at, fmt::format("a service of this file and {}", example));
+  }
+  into.alias = text.substr(0, dot);
+  into.key = text.substr(dot + 1);
+}
+
+bool ApplicationReader::ReadCount(const Cursor& at, std::size_t most, std::size_t& into) {
+  std::size_t count = 0;
+  const std::string& text = at.node->text;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (at.node->kind != Kind::kScalar || error != std::errc() || end != text.data() + text.size() ||
+      count < 1 || count > most) {
+    Expected(at, fmt::format("a whole number from 1 to {}", most));
+    return false;
+  }
+  into = count;
+  return true;
+}
+
+void ApplicationReader::ReadTime(const Cursor& at, std::optional<Duration>& into) {
+  Duration duration{};
+  if (ReadDuration(at, duration)) into = duration;
+}
+
+bool ApplicationReader::CheckIdentifier(const Cursor& at, std::string_view name,
+                                        std::string_view what) {
+  const bool good = !name.empty() && name.size() <= 63 && !IsDigit(name.front()) &&
+                    std::ranges::all_of(name, [](char c) { return IsLetter(c) || IsDigit(c); });
+  if (!good) {
+    Report(at, fmt::format("expected {} of letters, digits and underscores that does not begin "
+                           "with a digit",
+                           what));
+  }
+  return good;
+}
+
+}  // namespace mesg::app

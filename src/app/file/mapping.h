@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/expression/expression.h"
+#include "app/expression/value.h"
+
+namespace mesg::app {
+
+/// Data with expressions in it, as it stands in a file: what becomes a task's inputs.
+struct Mapping {
+  enum class Kind : std::uint8_t { kLiteral, kTemplate, kList, kObject };
+
+  Kind kind = Kind::kLiteral;
+  Value literal = {};               ///< Without any expression, at any depth.
+  std::vector<Template> text = {};  ///< One, for kTemplate.
+  std::vector<Mapping> items = {};  ///< Of a list, or of an object beside `keys`.
+  std::vector<std::string> keys = {};
+
+  /// Makes a list or an object that holds no expression a literal.
+  void Simplify();
+
+  /// Calls `visit(const Expression&)` for each expression, in the order of the file.
+  template <typename Visit>
+  void ForEachExpression(Visit&& visit) const {
+    for (const Template& one : text) {
+      for (const Expression& expression : one.Expressions()) visit(expression);
+    }
+    for (const Mapping& item : items) item.ForEachExpression(visit);
+  }
+};
+
+/// The variables of an application file, in the order of every scope.
+inline constexpr std::string_view kVariables[] = {"event", "inputs", "steps", "item",
+                                                  "error", "run",    "env",   "secrets"};
+enum class Variable : std::uint8_t { kEvent, kInputs, kSteps, kItem, kError, kRun, kEnv, kSecrets };
+
+}  // namespace mesg::app

@@ -1,0 +1,305 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "app/file/application_reader.h"
+
+// Steps: each a mapping with the key of one action, the keys that belong to it, and those of every
+// step.
+
+namespace mesg::app {
+namespace {
+
+using Kind = YamlNode::Kind;
+
+constexpr std::size_t kMostAtOnce = 1000;
+
+constexpr std::initializer_list<Variable> kStepVariables = {Variable::kEvent, Variable::kInputs,
+                                                            Variable::kSteps, Variable::kItem,
+                                                            Variable::kError, Variable::kRun};
+constexpr std::initializer_list<Variable> kTaskVariables = {
+    Variable::kEvent, Variable::kInputs, Variable::kSteps, Variable::kItem,
+    Variable::kError, Variable::kRun,    Variable::kEnv,   Variable::kSecrets};
+
+const YamlCursor* Find(const std::map<std::string_view, YamlCursor>& members,
+                       std::string_view key) {
+  const auto found = members.find(key);
+  return found == members.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+void ApplicationReader::ReadSteps(const Cursor& at, Steps& into) {
+  if (at.node->kind == Kind::kNull) return;
+  if (at.node->kind != Kind::kList) return Expected(at, "a list of steps");
+  if (nested_ >= kMaxNested) {
+    return Report(at, fmt::format("steps are nested deeper than {} levels", kMaxNested));
+  }
+  ++nested_;
+  for (std::size_t i = 0; i < at.node->items.size(); ++i) ReadStep(at.Item(i), into);
+  --nested_;
+}
+
+void ApplicationReader::ReadStep(const Cursor& at, Steps& into) {
+  if (at.node->kind != Kind::kMap) return Expected(at, "a step such as {task: mail.send}");
+  StepMembers members;
+  bool all_known = true;
+  for (const YamlNode::Member& member : at.node->members) {
+    const Cursor value = at.Member(member);
+    const auto known = std::ranges::find(StepKeys(), member.key, &StepKey::key);
+    if (known != StepKeys().end()) {
+      members.emplace(known->key, value);
+      continue;
+    }
+    std::vector<std::string_view> keys;
+    for (const StepKey& each : StepKeys()) keys.push_back(each.key);
+    UnknownKey(value, member.key, keys);
+    all_known = false;
+  }
+  const std::string_view action = FindAction(at, members, all_known);
+  if (action.empty()) return;
+  Step step{.action = ReadAction(action, at, members), .place = {at.line, at.column, at.path}};
+  ReadCommon(members, step);
+  into.push_back(std::move(step));
+}
+
+// The key of the one thing the step does; "" with a violation when it is none or several.
+std::string_view ApplicationReader::FindAction(const Cursor& at, const StepMembers& members,
+                                               bool all_known) {
+  std::string_view action;
+  bool several = false;
+  for (const auto& [key, value] : members) {
+    const auto named = std::ranges::find(StepKeys(), key, &StepKey::key);
+    if (!named->IsAction()) continue;
+    if (!action.empty()) {
+      Report(value, fmt::format("a step does one thing, this one has {} already", action));
+      several = true;
+    } else {
+      action = key;
+    }
+  }
+  if (several) return {};
+  if (action.empty()) {
+    if (!all_known) return {};  // It may be the one that is misspelt.
+    std::vector<std::string_view> actions;
+    for (const StepKey& each : StepKeys()) {
+      if (each.IsAction() && each.key != "then") actions.push_back(each.key);
+    }
+    Report(at, fmt::format("expected something to do: if with then, or one of {}",
+                           fmt::join(actions, ", ")));
+    return {};
+  }
+  for (const auto& [key, value] : members) {
+    std::vector<std::string_view> owners;
+    for (const StepKey& each : StepKeys()) {
+      if (each.key == key) owners.push_back(each.action);
+    }
+    if (owners.front().empty() || std::ranges::find(owners, action) != owners.end()) continue;
+    Report(value, fmt::format("belongs to {}, not to {}", fmt::join(owners, " and "),
+                              action == "then" ? "if" : action));
+  }
+  return action;
+}
+
+void ApplicationReader::ReadCommon(const StepMembers& members, Step& into) {
+  if (const Cursor* at = Find(members, "id")) {
+    if (ReadText(*at, into.id) && CheckIdentifier(*at, into.id, "an id") &&
+        !ids_.insert(into.id).second) {
+      Report(*at, fmt::format("{} is the id of another step of this workflow", into.id));
+    }
+  }
+  if (const Cursor* at = Find(members, "description")) ReadText(*at, into.description);
+  // Beside `then` it is what decides the way.
+  if (const Cursor* at = Find(members, "if"); at != nullptr && Find(members, "then") == nullptr) {
+    ReadExpression(*at, kStepVariables, into.condition);
+  }
+  if (const Cursor* at = Find(members, "retry")) ReadRetry(*at, into.retry);
+  if (const Cursor* at = Find(members, "timeout")) ReadTime(*at, into.timeout);
+  if (const Cursor* at = Find(members, "catch")) ReadSteps(*at, into.on_error);
+  if (const Cursor* at = Find(members, "compensate")) ReadSteps(*at, into.compensation);
+}
+
+const YamlCursor* ApplicationReader::Require(const Cursor& at, const StepMembers& members,
+                                             std::string_view key, std::string_view what) {
+  const Cursor* const found = Find(members, key);
+  if (found == nullptr) {
+    Report({at.node, at.line, at.column, at.path + "." + std::string(key)},
+           fmt::format("required: expected {}", what));
+  }
+  return found;
+}
+
+Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor& at,
+                                           const StepMembers& members) {
+  const Cursor& value = members.at(action);
+  if (action == "task") return ReadTask(members);
+  if (action == "then") return ReadBranch(at, members);
+  if (action == "switch") return ReadSwitch(at, members);
+  if (action == "parallel") return ReadParallel(members);
+  if (action == "foreach") return ReadForeach(at, members);
+  if (action == "wait") return ReadWait(value);
+  if (action == "await") return ReadAwait(value);
+  if (action == "approve") return ReadApprove(value);
+  if (action == "set") {
+    SetStep step;
+    ReadMapping(value, kStepVariables, step.value);
+    return step;
+  }
+  if (action == "emit" || action == "run") {
+    std::string name;
+    if (ReadText(value, name) && name.empty()) {
+      Expected(value,
+               action == "emit" ? "an event of this application" : "a workflow of this file");
+    }
+    Mapping with;
+    if (const Cursor* data = Find(members, "with")) ReadMapping(*data, kStepVariables, with);
+    if (action == "emit") return EmitStep{std::move(name), std::move(with)};
+    return RunStep{std::move(name), std::move(with)};
+  }
+  if (action == "stop") {
+    StopStep step;
+    const bool nothing = value.node->kind == Kind::kNull ||
+                         (value.node->kind == Kind::kMap && value.node->members.empty());
+    if (!nothing) ReadTemplate(value, kStepVariables, step.reason.emplace());
+    return step;
+  }
+  FailStep step;
+  ReadTemplate(value, kStepVariables, step.message);
+  return step;
+}
+
+TaskStep ApplicationReader::ReadTask(const StepMembers& members) {
+  TaskStep step;
+  ReadReference(members.at("task"), "a task of it, such as mail.send", step.task);
+  if (const Cursor* with = Find(members, "with")) {
+    if (with->node->kind == Kind::kList) {
+      Expected(*with, "a mapping of the task's inputs");
+    } else {
+      ReadMapping(*with, kTaskVariables, step.with);
+    }
+  }
+  return step;
+}
+
+BranchStep ApplicationReader::ReadBranch(const Cursor& at, const StepMembers& members) {
+  BranchStep step;
+  if (const Cursor* condition = Require(at, members, "if", "the condition of then")) {
+    ReadExpression(*condition, kStepVariables, step.condition);
+  }
+  ReadSteps(members.at("then"), step.then);
+  if (const Cursor* otherwise = Find(members, "else")) ReadSteps(*otherwise, step.otherwise);
+  return step;
+}
+
+SwitchStep ApplicationReader::ReadSwitch(const Cursor& at, const StepMembers& members) {
+  SwitchStep step;
+  ReadExpression(members.at("switch"), kStepVariables, step.value);
+  if (const Cursor* cases = Require(at, members, "cases", "a mapping from values to steps")) {
+    ForEachMember(*cases, "a mapping from values to steps",
+                  [&](const YamlNode::Member& member, const Cursor& value) {
+                    auto& [key, steps] = step.cases.emplace_back();
+                    key = member.key;
+                    ReadSteps(value, steps);
+                  });
+  }
+  if (const Cursor* otherwise = Find(members, "default")) ReadSteps(*otherwise, step.otherwise);
+  return step;
+}
+
+ParallelStep ApplicationReader::ReadParallel(const StepMembers& members) {
+  ParallelStep step;
+  const Cursor& at = members.at("parallel");
+  if (at.node->kind != Kind::kList || at.node->items.empty()) {
+    Expected(at, "a list of branches, each a list of steps");
+    return step;
+  }
+  if (at.node->items.size() > kMostAtOnce) {
+    Report(at, fmt::format("there are {} branches, at most {} are allowed", at.node->items.size(),
+                           kMostAtOnce));
+    return step;
+  }
+  for (std::size_t i = 0; i < at.node->items.size(); ++i) {
+    ReadSteps(at.Item(i), step.branches.emplace_back());
+  }
+  step.join = step.branches.size();
+  if (const Cursor* join = Find(members, "join"); join != nullptr && join->node->text != "all") {
+    step.join = 1;  // "any"
+    if (join->node->text != "any") ReadCount(*join, step.branches.size(), step.join);
+  }
+  return step;
+}
+
+ForeachStep ApplicationReader::ReadForeach(const Cursor& at, const StepMembers& members) {
+  ForeachStep step;
+  const Cursor& items = members.at("foreach");
+  ReadExpression(items, kStepVariables, step.items);
+  if (const Cursor* concurrency = Find(members, "concurrency")) {
+    ReadCount(*concurrency, kMostAtOnce, step.concurrency);
+  }
+  if (const Cursor* steps = Require(at, members, "steps", "what is done for each item")) {
+    ReadSteps(*steps, step.steps);
+  }
+  return step;
+}
+
+WaitStep ApplicationReader::ReadWait(const Cursor& at) {
+  if (at.node->kind == Kind::kScalar && !at.node->text.starts_with("${")) {
+    Duration duration{};
+    ReadDuration(at, duration);
+    return {duration};
+  }
+  Expression until;
+  if (at.node->kind == Kind::kScalar) {
+    ReadExpression(at, kStepVariables, until);
+  } else if (const YamlNode* found = at.node->Find("until");
+             found == nullptr || at.node->members.size() != 1) {
+    Expected(at, "a duration such as 10m, or {until: a time}");
+  } else {
+    ReadExpression(at.Member(at.node->members.front()), kStepVariables, until);
+  }
+  return {std::move(until)};
+}
+
+AwaitStep ApplicationReader::ReadAwait(const Cursor& at) {
+  AwaitStep step;
+  if (at.node->kind == Kind::kScalar) {
+    ReadReference(at, "an event of it, such as chain.transfer", step.event);
+    return step;
+  }
+  ReadMap(at, "an event such as chain.transfer, or a mapping such as {event: chain.transfer}",
+          step);
+  if (at.node->kind == Kind::kMap && at.node->Find("event") == nullptr) {
+    Report({at.node, at.line, at.column, at.path + ".event"}, "required: expected an event");
+  }
+  return step;
+}
+
+void ApplicationReader::ReadAwaitEvent(const Cursor& at, AwaitStep& into) {
+  ReadReference(at, "an event of it, such as chain.transfer", into.event);
+}
+void ApplicationReader::ReadAwaitIf(const Cursor& at, AwaitStep& into) {
+  ReadExpression(at, kStepVariables, into.condition);
+}
+
+ApproveStep ApplicationReader::ReadApprove(const Cursor& at) {
+  ApproveStep step;
+  ReadMap(at, "{} or a mapping such as {by: ..., timeout: 2d}", step);
+  return step;
+}
+
+void ApplicationReader::ReadApproveBy(const Cursor& at, ApproveStep& into) {
+  ReadTemplate(at, kStepVariables, into.by.emplace());
+}
+
+void ApplicationReader::ReadApproveDefault(const Cursor& at, ApproveStep& into) {
+  const std::string_view text = at.node->kind == Kind::kScalar ? at.node->text : std::string_view();
+  if (text == "approve") {
+    into.otherwise = ApproveStep::Default::kApprove;
+  } else if (text == "reject") {
+    into.otherwise = ApproveStep::Default::kReject;
+  } else {
+    Expected(at, "approve or reject");
+  }
+}
+
+}  // namespace mesg::app
