@@ -14,6 +14,16 @@ namespace mesg::app {
 
 struct Parsed;
 
+/// Something an expression reads by name: `$steps.price.status`, `.total`.
+struct PathUse {
+  static constexpr std::uint32_t kInput = UINT32_MAX;
+
+  std::uint32_t variable = kInput;     ///< By index in the scope; kInput is `.`.
+  std::vector<std::string> keys = {};  ///< As far as they are written out.
+  bool whole = true;                   ///< No computed key, index or iteration follows.
+  std::size_t at = 0;                  ///< Byte offset in the source.
+};
+
 /// An expression of an application file, in jq's language (docs/reference/expressions.md). What is
 /// total is evaluated in process; the rest is for the helper with libjq.
 ///
@@ -34,6 +44,9 @@ class Expression {
   bool NeedsHelper() const;
   /// The variables of the scope it mentions, by index in it, ascending.
   const std::vector<std::uint32_t>& Used() const;
+  /// What it reads of its input and its variables, in the order of the source, as far as that can
+  /// be told without evaluating it.
+  std::vector<PathUse> Paths() const;
   /// jq source of the same meaning, for the helper.
   std::string ToJq() const;
 

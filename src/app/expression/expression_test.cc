@@ -346,6 +346,30 @@ TEST(ExpressionTest, KnowsWhatNeedsTheHelper) {
   }
 }
 
+TEST(ExpressionTest, TellsWhatItReads) {
+  const auto paths = [](std::string_view source) {
+    std::string text;
+    for (const PathUse& use : Parse(source)->Paths()) {
+      if (!text.empty()) text += ' ';
+      if (use.variable != PathUse::kInput) text += "$" + std::string(kScope.at(use.variable));
+      for (const std::string& key : use.keys) text += "." + key;
+      if (!use.whole) text += "[]";
+    }
+    return text;
+  };
+  EXPECT_EQ(paths(".a.b"), ".a.b");
+  EXPECT_EQ(paths("$steps.x.y + .z"), "$steps.x.y .z");
+  EXPECT_EQ(paths(".a[0].b, .a[$inputs.n]"), ".a[] .a[] $inputs.n");
+  EXPECT_EQ(paths(".a | .b | $event.c"), ".a $event.c");
+  EXPECT_EQ(paths(". | .b"), ".b");
+  EXPECT_EQ(paths(".items | map(.price + $inputs.fee) | add"), ".items $inputs.fee");
+  EXPECT_EQ(paths("if .a? then {b: .c} else \"x\\(.d)\" end"), ".a .c .d");
+  EXPECT_EQ(paths("$event as $x | $x.a, .b"), "$event .b");
+  EXPECT_EQ(paths("has(\"a\") and contains(.b)"), ".b");
+  EXPECT_EQ(paths("reduce .a[] as $x (.b; . + $x)"), ".a .b");
+  EXPECT_EQ(paths("try .a catch .message"), ".a");
+}
+
 TEST(TemplateTest, AnExpressionAloneKeepsItsType) {
   const auto fill = [](std::string_view text) -> std::string {
     const auto parsed = Template::Parse(text, kScope);

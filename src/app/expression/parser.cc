@@ -56,6 +56,7 @@ class Parser {
   Parsed Run(const std::vector<Token>& tokens) {
     Parsed parsed;
     parsed.root = Whole(tokens);
+    parsed.scope_size = static_cast<std::uint32_t>(scope_size_);
     parsed.slots = slots_;
     parsed.labels = labels_;
     parsed.needs_helper = needs_helper_;

@@ -1,0 +1,95 @@
+#include <optional>
+#include <utility>
+
+#include "app/expression/expression.h"
+#include "app/expression/parser.h"
+
+namespace mesg::app {
+namespace {
+
+using Kind = Node::Kind;
+
+// Follows what an expression reads: `.` as long as it is still the input, and the variables of the
+// scope.
+class Walker {
+ public:
+  explicit Walker(std::uint32_t scope_size) : scope_size_(scope_size) {}
+
+  std::vector<PathUse> Run(const Node& root) {
+    Walk(root, true);
+    return std::move(uses_);
+  }
+
+ private:
+  // The path that `node` is, or nothing.
+  std::optional<PathUse> PathOf(const Node& node, bool input) const {
+    if (node.kind == Kind::kIdentity && input) return PathUse{.at = node.at};
+    if (node.kind == Kind::kVariable && node.slot < scope_size_) {
+      return PathUse{.variable = node.slot, .at = node.at};
+    }
+    if (node.kind == Kind::kTry && node.children.size() == 1) {
+      return PathOf(*node.children[0], input);
+    }
+    if (node.kind != Kind::kIndex) return std::nullopt;
+    auto path = PathOf(*node.children[0], input);
+    if (!path || !path->whole) return path;
+    const Node& key = *node.children[1];
+    if (key.kind == Kind::kLiteral && key.literal.kind() == Value::Kind::kString) {
+      path->keys.push_back(key.literal.text());
+    } else {
+      path->whole = false;
+    }
+    return path;
+  }
+
+  void Walk(const Node& node, bool input) {
+    if (auto path = PathOf(node, input)) {
+      uses_.push_back(*std::move(path));
+      return WalkKeys(node, input);
+    }
+    switch (node.kind) {
+      case Kind::kPipe:
+        Walk(*node.children[0], input);
+        return Walk(*node.children[1], input && node.children[0]->kind == Kind::kIdentity);
+      case Kind::kReduce:
+      case Kind::kForeach:
+        for (std::size_t i = 0; i < node.children.size(); ++i) {
+          Walk(*node.children[i], input && i < 2);
+        }
+        return;
+      case Kind::kTry:
+        Walk(*node.children[0], input);
+        if (node.children.size() == 2) Walk(*node.children[1], false);
+        return;
+      case Kind::kCall:
+        // Some evaluate their arguments on items of the input.
+        for (std::size_t i = 0; i < node.function->arity; ++i) {
+          Walk(*node.children[i], input && node.function->form == Function::Form::kPure);
+        }
+        return;
+      default:
+        for (const NodePtr& child : node.children) {
+          if (child != nullptr) Walk(*child, input);
+        }
+    }
+  }
+
+  // What stands in the brackets of a path.
+  void WalkKeys(const Node& node, bool input) {
+    if (node.kind == Kind::kTry) return WalkKeys(*node.children[0], input);
+    if (node.kind != Kind::kIndex) return;
+    if (node.children[1]->kind != Kind::kLiteral) Walk(*node.children[1], input);
+    WalkKeys(*node.children[0], input);
+  }
+
+  const std::uint32_t scope_size_;
+  std::vector<PathUse> uses_;
+};
+
+}  // namespace
+
+std::vector<PathUse> Expression::Paths() const {
+  return Walker(parsed_->scope_size).Run(*parsed_->root);
+}
+
+}  // namespace mesg::app
