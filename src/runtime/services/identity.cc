@@ -9,7 +9,8 @@
 namespace mesg::runtime {
 namespace {
 
-constexpr std::string_view kDomain{"mesg-instance-1", 16};  // With the zero behind it.
+constexpr char kDomainText[] = "mesg-instance-1";
+constexpr std::string_view kDomain{kDomainText, sizeof kDomainText};  // With the zero behind it.
 constexpr std::size_t kMaxName = 63;
 constexpr std::size_t kMaxValue = 64 * 1024;  // Linux refuses variables of more than 128 KiB.
 
