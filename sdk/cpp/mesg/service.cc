@@ -147,15 +147,16 @@ Result<void> Service::RunUntilSignal() {
   return result;
 }
 
-Result<void> Service::EmitAsync(std::vector<Event> events, std::vector<KeyChange> changes,
-                                EmitCallback done) {
-  return core_->emitter().Emit(std::move(events), std::move(changes), std::move(done));
+Result<void> Service::EmitAsync(const std::vector<Event>& events,
+                                const std::vector<KeyChange>& changes, EmitCallback done) {
+  return core_->emitter().Emit(events, changes, std::move(done));
 }
 
-Result<Emitted> Service::EmitBatch(std::vector<Event> events, std::vector<KeyChange> changes) {
+Result<Emitted> Service::EmitBatch(const std::vector<Event>& events,
+                                   const std::vector<KeyChange>& changes) {
   std::promise<Result<Emitted>> promise;
   auto answer = promise.get_future();
-  MESG_TRY(EmitAsync(std::move(events), std::move(changes), [&promise](Result<Emitted> emitted) {
+  MESG_TRY(EmitAsync(events, changes, [&promise](Result<Emitted> emitted) {
     promise.set_value(std::move(emitted));
   }));
   return answer.get();
@@ -164,7 +165,7 @@ Result<Emitted> Service::EmitBatch(std::vector<Event> events, std::vector<KeyCha
 Result<Emitted> Service::Emit(Event event) {
   std::vector<Event> events;
   events.push_back(std::move(event));
-  return EmitBatch(std::move(events));
+  return EmitBatch(events);
 }
 
 Result<KeyValue> Service::Get(std::string_view key) { return core_->Get(key); }

@@ -145,11 +145,12 @@ class Service {
   /// Core did not acknowledge within `emit_timeout`: the message says whether it can have happened.
   /// Aborted when an `expected_version` is stale; with reason "RESENT" the request had been sent
   /// before a disconnect and may itself have moved the key: read it to know.
-  Result<Emitted> EmitBatch(std::vector<Event> events, std::vector<KeyChange> changes = {});
+  Result<Emitted> EmitBatch(const std::vector<Event>& events,
+                            const std::vector<KeyChange>& changes = {});
   Result<Emitted> Emit(Event event);
   /// The same without waiting. An error here means that `done` will not be called; otherwise it is
   /// called exactly once, on a library thread, and must not block.
-  Result<void> EmitAsync(std::vector<Event> events, std::vector<KeyChange> changes,
+  Result<void> EmitAsync(const std::vector<Event>& events, const std::vector<KeyChange>& changes,
                          EmitCallback done);
 
   /// The instance's key-value store. Blocking; Unavailable when Core cannot be reached in 10 s.
