@@ -42,33 +42,35 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
                                   const v1::DeadLetterSelection* request,
                                   v1::RetryDeadLettersResponse* response) override {
-    return Bulk(*call, *request, "retried",
-                [this, response](std::vector<ExecutionId> ids, DeadLetterBulk::Told told) {
-                  broker_.RetryDeadLetters(ids, [=](std::vector<Result<engine::Created>> created) {
-                    std::vector<Result<void>> results;
-                    for (std::size_t i = 0; i < ids.size(); ++i) {
-                      results.push_back(created[i] ? Result<void>() : created[i].error());
-                      if (!created[i]) continue;
-                      auto& retried = *response->add_retried();
-                      retried.set_id(ids[i].Text());
-                      retried.set_new_id(created[i]->id.Text());
-                    }
-                    told(std::move(results));
-                  });
-                });
+    return Bulk(
+        *call, *request, "retried",
+        [this, response](const std::vector<ExecutionId>& ids, const DeadLetterBulk::Told& told) {
+          broker_.RetryDeadLetters(ids, [=](std::vector<Result<engine::Created>> created) {
+            std::vector<Result<void>> results;
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+              results.push_back(created[i] ? Result<void>() : created[i].error());
+              if (!created[i]) continue;
+              auto& retried = *response->add_retried();
+              retried.set_id(ids[i].Text());
+              retried.set_new_id(created[i]->id.Text());
+            }
+            told(std::move(results));
+          });
+        });
   }
   grpc::ServerUnaryReactor* Drop(grpc::CallbackServerContext* call,
                                  const v1::DeadLetterSelection* request,
                                  v1::DropDeadLettersResponse* response) override {
-    return Bulk(*call, *request, "dropped",
-                [this, response](std::vector<ExecutionId> ids, DeadLetterBulk::Told told) {
-                  broker_.DropDeadLetters(ids, [=](std::vector<Result<void>> dropped) {
-                    for (std::size_t i = 0; i < ids.size(); ++i) {
-                      if (dropped[i]) response->add_ids(ids[i].Text());
-                    }
-                    told(std::move(dropped));
-                  });
-                });
+    return Bulk(
+        *call, *request, "dropped",
+        [this, response](const std::vector<ExecutionId>& ids, const DeadLetterBulk::Told& told) {
+          broker_.DropDeadLetters(ids, [=](std::vector<Result<void>> dropped) {
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+              if (dropped[i]) response->add_ids(ids[i].Text());
+            }
+            told(std::move(dropped));
+          });
+        });
   }
 
   grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* call,
