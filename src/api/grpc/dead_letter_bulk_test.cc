@@ -35,7 +35,7 @@ class DeadLetterBulkTest : public broker::BrokerTest {
     DeadLetterBulk::Plan plan;
     plan.selection = selection;
     plan.done_word = "dropped";
-    plan.act = [&](std::vector<ExecutionId> ids, DeadLetterBulk::Told told) {
+    plan.act = [&](const std::vector<ExecutionId>& ids, DeadLetterBulk::Told told) {
       batches_.push_back(ids.size());
       broker_->DropDeadLetters(ids, std::move(told));
     };

@@ -119,7 +119,7 @@ class EventsService final : public v1::Events::CallbackService {
       return Finish(*call, filters.error());
     }
     const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
-    const std::string name = request->name();
+    const std::string& name = request->name();
     broker_.Subscribe(name, EncodeFilters(request->filters()), request->after_position(),
                       [this, reactor, name, response](const Result<void>& done) {
                         // It is in the catalogue before the effects of its commit are over.
