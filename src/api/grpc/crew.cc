@@ -11,12 +11,12 @@ constexpr std::size_t kMostWaiting = 1'000;
 }  // namespace
 
 Crew::Crew() {
-  threads_.emplace_back([this] { Run(soon_); });
+  threads_.emplace_back([this] { Run(*soon_); });
   for (std::size_t i = 0; i < kReaders; ++i) threads_.emplace_back([this] { Run(later_); });
 }
 
 Crew::~Crew() {
-  for (Queue* queue : {&soon_, &later_}) {
+  for (Queue* queue : {soon_.get(), &later_}) {
     {
       const std::scoped_lock lock(queue->mutex);
       queue->closed = true;
@@ -24,6 +24,8 @@ Crew::~Crew() {
     queue->changed.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
+  const std::scoped_lock lock(soon_->mutex);
+  soon_->gone = true;
 }
 
 Result<void> Crew::Later(Job job) {
@@ -41,6 +43,7 @@ Result<void> Crew::Later(Job job) {
 void Crew::Put(Queue& queue, Job job) {
   {
     const std::scoped_lock lock(queue.mutex);
+    if (queue.gone) return;
     queue.jobs.push_back(std::move(job));
   }
   queue.changed.notify_one();

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,7 +27,7 @@ class Crew {
   Crew& operator=(const Crew&) = delete;
 
   /// Builds and sends messages on behalf of the broker's threads. In order; must not block.
-  void Soon(Job job) { Put(soon_, std::move(job)); }
+  void Soon(Job job) { Put(*soon_, std::move(job)); }
   /// Reads a disk or waits for the broker. ResourceExhausted when too many wait already.
   Result<void> Later(Job job);
 
@@ -34,12 +36,28 @@ class Crew {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<Job> jobs;
-    bool closed = false;
+    bool closed = false;  // Its threads go once it is empty.
+    bool gone = false;    // They have gone.
   };
   static void Put(Queue& queue, Job job);
   static void Run(Queue& queue);
 
-  Queue soon_;
+ public:
+  /// A way in for what may outlive the crew: a reply that the broker gives while it is destroyed.
+  class Door {
+   public:
+    /// As Crew::Soon; does nothing once there is no crew.
+    void Soon(Job job) const { Put(*soon_, std::move(job)); }
+
+   private:
+    friend class Crew;
+    explicit Door(std::shared_ptr<Queue> soon) : soon_(std::move(soon)) {}
+    std::shared_ptr<Queue> soon_;
+  };
+  Door door() const { return Door(soon_); }
+
+ private:
+  const std::shared_ptr<Queue> soon_ = std::make_shared<Queue>();
   Queue later_;
   std::vector<std::thread> threads_;
 };

@@ -120,13 +120,14 @@ class EventsService final : public v1::Events::CallbackService {
     }
     const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate);
     const std::string& name = request->name();
-    broker_.Subscribe(name, EncodeFilters(request->filters()), request->after_position(),
-                      [this, reactor, name, response](const Result<void>& done) {
-                        // It is in the catalogue before the effects of its commit are over.
-                        context_->crew.Soon([this, reactor, name, response, done] {
-                          FinishWith(reactor, done, name, response);
-                        });
-                      });
+    broker_.Subscribe(
+        name, EncodeFilters(request->filters()), request->after_position(),
+        [this, crew = context_->crew.door(), reactor, name, response](const Result<void>& done) {
+          // It is known before the effects of its commit are over.
+          crew.Soon([this, reactor, name, response, done] {
+            if (reactor->Claim()) FinishWith(reactor, done, name, response);
+          });
+        });
     return reactor.get();
   }
 
@@ -153,7 +154,6 @@ class EventsService final : public v1::Events::CallbackService {
  private:
   void FinishWith(const UnaryCallPtr& reactor, Result<void> done, const std::string& name,
                   v1::Subscription* response) {
-    if (!reactor->Claim()) return;
     if (done) {
       const auto found = broker_.FindSubscription(name);
       done =

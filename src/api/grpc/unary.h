@@ -21,12 +21,13 @@ inline grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext& call, const
 }
 
 /// A reply for the broker that ends `call`: with the error, or after `fill` wrote the message,
-/// which happens on a thread of the crew.
+/// which happens on a thread of the crew. It may come when all of the API is gone.
 template <typename T>
 std::function<void(Result<T>)> ReplyTo(Context& context, UnaryCallPtr call,
                                        std::function<void(T&)> fill) {
-  return [&context, call = std::move(call), fill = std::move(fill)](Result<T> result) {
-    context.crew.Soon([call, fill, result = std::move(result)]() mutable {
+  return [crew = context.crew.door(), call = std::move(call),
+          fill = std::move(fill)](Result<T> result) {
+    crew.Soon([call, fill, result = std::move(result)]() mutable {
       if (!call->Claim()) return;
       if (result) fill(*result);
       call->Finish(result ? grpc::Status::OK : ToStatus(result.error()));
@@ -35,8 +36,8 @@ std::function<void(Result<T>)> ReplyTo(Context& context, UnaryCallPtr call,
 }
 
 inline std::function<void(Result<void>)> ReplyTo(Context& context, UnaryCallPtr call) {
-  return [&context, call = std::move(call)](Result<void> result) {
-    context.crew.Soon([call, result = std::move(result)] {
+  return [crew = context.crew.door(), call = std::move(call)](Result<void> result) {
+    crew.Soon([call, result = std::move(result)] {
       call->Finish(result ? grpc::Status::OK : ToStatus(result.error()));
     });
   };
