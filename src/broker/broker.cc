@@ -303,11 +303,19 @@ void Broker::ListenSubscription(const std::string& name, std::vector<Filter> fil
               .Because("SUBSCRIPTION_BROKEN"));
     return;
   }
-  Position from(Partitions());
-  for (const auto& [partition, sequence] : subscription->acknowledged) {
-    if (partition < Partitions()) from.Set(partition, sequence);
-  }
-  impl_->listening->Listen(std::move(filters), from, name, std::move(sink), std::move(ready));
+  const Position from = AcknowledgedOf(*subscription);
+  // An acknowledgement of the last connection may be decided before this, and retention take what
+  // it let go: then there is a newer position to begin with.
+  auto begun = [this, name, filters, from, sink, ready](Result<ListenerId> listener) {
+    const bool too_old = !listener && listener.error().reason == "POSITION_TOO_OLD";
+    const SubscriptionPtr now = too_old ? FindSubscription(name) : nullptr;
+    if (now == nullptr || AcknowledgedOf(*now) == from) {
+      ready(std::move(listener));
+    } else {
+      ListenSubscription(name, filters, sink, ready);
+    }
+  };
+  impl_->listening->Listen(std::move(filters), from, name, std::move(sink), std::move(begun));
 }
 
 void Broker::Resume(ListenerId listener) { impl_->listening->Resume(listener); }
@@ -321,6 +329,14 @@ Broker::SubscriptionPtr Broker::FindSubscription(std::string_view name) const {
     const auto found = by_name.find(name);
     return found == by_name.end() ? nullptr : found->second;
   });
+}
+
+Position Broker::AcknowledgedOf(const engine::Subscription& subscription) const {
+  Position position(Partitions());
+  for (const auto& [partition, sequence] : subscription.acknowledged) {
+    if (partition < Partitions()) position.Set(partition, sequence);
+  }
+  return position;
 }
 
 std::vector<Broker::SubscriptionPtr> Broker::Subscriptions() const {
@@ -394,9 +410,7 @@ void Broker::Subscribe(const std::string& name, std::string filters,
                 .Because("POSITION_AHEAD"));
       return;
     }
-    // From the beginning means from what is kept.
-    subscription.acknowledged[static_cast<engine::PartitionId>(partition)] =
-        std::max(after, oldest - 1);
+    subscription.acknowledged[static_cast<engine::PartitionId>(partition)] = after;
   }
   impl_->Decide<void>(impl_->SlotOfKey(engine::SubscriptionPartitionKey(name)),
                       engine::Subscribe{std::move(subscription)}, 0, std::move(reply));

@@ -222,6 +222,7 @@ class Broker {
   using SubscriptionPtr = std::shared_ptr<const engine::Subscription>;
   /// As it is acknowledged right now; null when there is none.
   SubscriptionPtr FindSubscription(std::string_view name) const;
+  Position AcknowledgedOf(const engine::Subscription& subscription) const;
   std::vector<SubscriptionPtr> Subscriptions() const;  ///< By name.
   bool IsConnected(const std::string& subscription) const;
   Position Newest() const;  ///< The last durable sequence of every partition.

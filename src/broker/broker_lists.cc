@@ -338,7 +338,7 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
   ExecutionPage page;
   PageRoom room(query.limit, settings_.limits.list_bytes);
   // Open ones first, then closed ones by the order of their results, each newest first. One that
-  // closes between two pages may come twice, but is not missed.
+  // closes between two pages may come twice; one whose end is on its way to the disk may be missed.
   if (start->part == PageStart::kOpen) {
     for (; start->slot < slots.size(); ++start->slot) {
       const auto read = ReadOpen(slots[start->slot]->place, query,

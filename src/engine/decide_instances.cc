@@ -94,7 +94,7 @@ Result<Reply> Engine::On(Undeploy&& command, TimePoint now) {
                command.name, pinned)
         .Because("WORK_PINNED");
   }
-  if (CancelSlice(command.name, now)) {
+  if (pinned == 0 || CancelSlice(command.name, now)) {
     FinishUndeploy(command.name, command.keep_data);
     return Reply(Undeployed{true});
   }

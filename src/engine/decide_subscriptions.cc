@@ -25,9 +25,10 @@ void Engine::TakeBody(const Body& body) {
       return;
     }
     const auto held = state_.Holds().find(moved->subscription);
-    if (held == state_.Holds().end() && IsTrimmed(moved->sequence)) {
+    const std::uint64_t sequence = FromWhatIsKept(moved->sequence);
+    if (held == state_.Holds().end() && IsTrimmed(sequence)) {
       // Retention came first. Here nothing can be refused any more, but nothing is passed over.
-      Add(HoldPut{moved->subscription, moved->sequence, true});
+      Add(HoldPut{moved->subscription, sequence, true});
       SendTo(
           PartitionOf(SlotOf(SubscriptionPartitionKey(moved->subscription)), settings_.partitions),
           HoldBroke{moved->subscription,
@@ -36,8 +37,8 @@ void Engine::TakeBody(const Body& body) {
       return;
     }
     if (held == state_.Holds().end() ||
-        (!held->second.broken && moved->sequence > held->second.sequence)) {
-      Add(HoldPut{moved->subscription, moved->sequence, false});
+        (!held->second.broken && sequence > held->second.sequence)) {
+      Add(HoldPut{moved->subscription, sequence, false});
     }
     return;
   }
@@ -53,6 +54,11 @@ void Engine::TakeBody(const Body& body) {
 
 bool Engine::IsTrimmed(std::uint64_t acknowledged) const {
   return acknowledged + 1 < state_.Numbers().oldest_sequence;
+}
+
+// The beginning is whatever is kept when this is decided, and so never too old.
+std::uint64_t Engine::FromWhatIsKept(std::uint64_t acknowledged) const {
+  return acknowledged == 0 ? state_.Numbers().oldest_sequence - 1 : acknowledged;
 }
 
 Result<Reply> Engine::On(Subscribe&& command, TimePoint now) {
@@ -71,13 +77,16 @@ Result<Reply> Engine::On(Subscribe&& command, TimePoint now) {
                              state_.Subscriptions().size())
         .Because("TOO_MANY_SUBSCRIPTIONS");
   }
-  if (const auto here = wanted.acknowledged.find(settings_.partition);
-      here != wanted.acknowledged.end() && IsTrimmed(here->second)) {
-    return OutOfRange(
-               "the history behind sequence {} is wanted, but what is kept begins at {}; subscribe "
-               "from there",
-               here->second, state_.Numbers().oldest_sequence)
-        .Because("POSITION_TOO_OLD");
+  const auto here = wanted.acknowledged.find(settings_.partition);
+  if (here != wanted.acknowledged.end()) {
+    here->second = FromWhatIsKept(here->second);
+    if (IsTrimmed(here->second)) {
+      return OutOfRange(
+                 "the history behind sequence {} is wanted, but what is kept begins at {}; "
+                 "subscribe from there",
+                 here->second, state_.Numbers().oldest_sequence)
+          .Because("POSITION_TOO_OLD");
+    }
   }
   wanted.created = now;
   const auto subscription = std::make_shared<const Subscription>(std::move(wanted));

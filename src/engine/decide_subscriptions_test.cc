@@ -100,6 +100,23 @@ TEST_F(DecideSubscriptionsTest, ABrokenHoldBreaksItsSubscriptionOnce) {
   EXPECT_EQ(engine_->Current().Subscriptions().at("s")->broken_reason, "too much");
 }
 
+// Retention may go on between the request and its turn.
+TEST_F(DecideSubscriptionsTest, TheBeginningIsWhateverIsKeptWhenItIsDecided) {
+  settings_.partitions = 3;
+  settings_.retention_bytes = 0;
+  Open();
+  Deploy();
+  ASSERT_TRUE(Emit({Event("1"), Event("2")}));
+  Commit();
+  ASSERT_TRUE(Apply(Tick{}));
+  Commit();
+  ASSERT_EQ(engine_->Current().Numbers().oldest_sequence, 3U);
+  EXPECT_EQ(Subscribe("s", "f", {{0, 0}, {1, 0}}), "ok");
+  EXPECT_EQ(engine_->Current().Subscriptions().at("s")->acknowledged.at(0), 2U);
+  ASSERT_TRUE(Apply(Receive{1, 1, EncodeBody(HoldMoved{"u", 0, false})}));
+  EXPECT_EQ(Holds(), "s@2 u@2 ");
+}
+
 TEST_F(DecideSubscriptionsTest, WhatBeginsBeforeTheHistoryThatIsKeptIsRefusedOrBrokenAtOnce) {
   settings_.partitions = 3;
   settings_.retention_bytes = 0;

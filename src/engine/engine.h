@@ -135,6 +135,8 @@ class Engine {
   void TakeBody(const Body& body);
   /// Something behind `acknowledged` is no longer kept.
   bool IsTrimmed(std::uint64_t acknowledged) const;
+  /// `acknowledged`, or for 0, the beginning, what comes before all that is kept.
+  std::uint64_t FromWhatIsKept(std::uint64_t acknowledged) const;
 
   // decide_retention.cc
   Result<void> ForgetExpired(TimePoint now);

@@ -111,6 +111,8 @@ void Follower::Begin(std::size_t partition, std::optional<std::uint64_t> after) 
     const std::uint64_t oldest = core.GetEngine().Current().Numbers().oldest_sequence;
     Place& place = places_[partition];
     std::uint64_t next = after ? *after + 1 : core.Live().Next();
+    // From the beginning is from what is kept, as long as nothing was heard.
+    if (after == 0U && place.began == 0) next = std::max(next, oldest);
     if (next < oldest) {
       if (!subscription_.empty()) {
         // What it acknowledged itself may go, though it read the position from before that.

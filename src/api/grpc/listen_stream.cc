@@ -100,7 +100,7 @@ Result<void> ListenStream::OpenSubscription(const v1::ListenRequest::Open& open)
   std::vector<broker::Filter> filters;
   if (const auto found = broker().FindSubscription(subscription_)) {
     filters = MESG_TRY(ReadStoredFilters(broker(), found->filters));
-    position_ = said_position_ = AcknowledgedOf(broker(), *found);
+    position_ = said_position_ = broker().AcknowledgedOf(*found);
   }
   broker().ListenSubscription(
       subscription_, std::move(filters), sink_,

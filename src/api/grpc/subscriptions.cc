@@ -64,20 +64,11 @@ Result<std::vector<broker::Filter>> ReadStoredFilters(const broker::Broker& brok
   return read;
 }
 
-broker::Position AcknowledgedOf(const broker::Broker& broker,
-                                const engine::Subscription& subscription) {
-  broker::Position position(broker.Partitions());
-  for (const auto& [partition, sequence] : subscription.acknowledged) {
-    if (partition < broker.Partitions()) position.Set(partition, sequence);
-  }
-  return position;
-}
-
 Result<void> ToWire(const broker::Broker& broker, const engine::Subscription& subscription,
                     v1::Subscription& wire) {
   wire.set_name(subscription.name);
   *wire.mutable_filters() = MESG_TRY(DecodeFilters(subscription.filters));
-  const broker::Position acknowledged = AcknowledgedOf(broker, subscription);
+  const broker::Position acknowledged = broker.AcknowledgedOf(subscription);
   wire.set_acknowledged(acknowledged.Text());
   wire.set_broken(subscription.broken);
   wire.set_broken_reason(subscription.broken_reason);

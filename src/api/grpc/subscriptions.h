@@ -27,10 +27,6 @@ Result<WireFilters> DecodeFilters(std::string_view stored);
 Result<std::vector<broker::Filter>> ReadStoredFilters(const broker::Broker& broker,
                                                       std::string_view stored);
 
-/// What a subscription has acknowledged.
-broker::Position AcknowledgedOf(const broker::Broker& broker,
-                                const engine::Subscription& subscription);
-
 Result<void> ToWire(const broker::Broker& broker, const engine::Subscription& subscription,
                     v1::Subscription& wire);
 
