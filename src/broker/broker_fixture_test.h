@@ -179,6 +179,15 @@ class SlowStore final : public store::Store {
     std::unique_lock lock(mutex_);
     held_changed_.wait(lock, [this] { return held_ != nullptr; });
   }
+  /// What waits is committed, and what comes behind it waits.
+  void ReleaseOne() {
+    std::function<void()> held;
+    {
+      const std::scoped_lock lock(mutex_);
+      held = std::exchange(held_, nullptr);
+    }
+    if (held) held();
+  }
   /// What waits and whatever comes is committed.
   void Release() {
     std::function<void()> held;

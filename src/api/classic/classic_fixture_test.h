@@ -16,7 +16,7 @@
 
 #include "api/server.h"
 #include "base/clock.h"
-#include "broker/broker.h"
+#include "broker/broker_fixture_test.h"
 #include "classic/core.grpc.pb.h"
 #include "classic/service.pb.h"
 #include "runtime/process/testing.h"
@@ -126,7 +126,8 @@ class ClassicTest : public testing::Test {
   ClassicTest() {
     broker::Settings settings;
     settings.delivery_key = std::string(32, 'k');
-    broker_ = broker::Broker::Start({&store_}, clock_, settings, [](const Error& error) {
+    settings.engine.slice_bytes = 1;  // A deletion takes a commit for each execution.
+    broker_ = broker::Broker::Start({&slow_}, clock_, settings, [](const Error& error) {
                 ADD_FAILURE() << error.message;
               }).value();
     runtime::ServiceManager::Options options;
@@ -245,6 +246,7 @@ class ClassicTest : public testing::Test {
   runtime::TemporaryFolder folder_;
   store::memory::MemoryDisk disk_;
   store::memory::MemoryStore store_{disk_};
+  broker::SlowStore slow_{store_};
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<runtime::ServiceManager> services_;
   std::unique_ptr<Server> server_;

@@ -208,6 +208,24 @@ TEST_F(ClassicServicesTest, DeletingCancelsTheWorkThatIsLeft) {
   results.Cancel();
 }
 
+TEST_F(ClassicServicesTest, OneThatIsBeingDeletedIsGone) {
+  Deploy();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Execute("bill", "{}").ok());
+  slow_.Stall();
+  auto deleted = std::async(std::launch::async, [this] { return Delete("shop"); });
+  slow_.WaitHeld();
+  slow_.ReleaseOne();
+  slow_.WaitHeld();
+  EXPECT_TRUE(Eventually([&] { return !broker_->Deployed()->Find("shop"); }));
+  EXPECT_EQ(broker_->Deployed()->Instances().size(), 1U);
+  wire::DeployedService found;
+  EXPECT_EQ(Get("shop", found).error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(Start("shop").error_code(), StatusCode::NOT_FOUND);
+  EXPECT_TRUE(List().empty());
+  slow_.Release();
+  EXPECT_TRUE(deleted.get().ok());
+}
+
 TEST_F(ClassicServicesTest, ADefinitionIsShownInFull) {
   const auto shop = Deploy();
   wire::DeployedService found;

@@ -69,6 +69,8 @@ ServerUnaryReactor* CoreService::StartService(CallbackServerContext* context,
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
     runtime::ServiceManager* services = core_.services;
     const std::string& service = request->serviceid();
+    // One that is being deleted is gone, as in ListServices.
+    MESG_TRY(core_.broker->Deployed()->Find(service));
     services->Get(service, [=](const Result<runtime::ServiceStatus>& found) {
       // Old applications start what they are about to use, also what its user runs by hand.
       if (!found || !found->managed) {
@@ -138,6 +140,7 @@ ServerUnaryReactor* CoreService::GetService(CallbackServerContext* context,
                                             wire::GetServiceReply* reply) {
   return Unary(context, core_, [&](const UnaryCallPtr& reactor) -> Result<void> {
     MESG_TRY(CheckTexts({{"serviceID", request->serviceid()}}));
+    MESG_TRY(core_.broker->Deployed()->Find(request->serviceid()));
     core_.services->Get(request->serviceid(),
                         [reactor, reply](const Result<runtime::ServiceStatus>& found) {
                           if (!reactor->Claim()) return;

@@ -16,6 +16,30 @@ bool IsDraining(const InstancePtr& instance) {
   return instance->Record().state == engine::Instance::State::kDraining;
 }
 
+bool IsDeleting(const InstancePtr& instance) {
+  return instance->Record().state == engine::Instance::State::kDeleting;
+}
+
+/// As Catalog::Find, and where that finds nothing, what is being deleted: it takes no work, but
+/// whoever deletes it must be able to look at it and to ask again. By name before sid and service
+/// hash, the newest where several fit.
+Result<InstancePtr> FindEvenDeleting(const broker::Catalog& catalog, std::string_view service) {
+  auto found = catalog.Find(service);
+  if (found || found.error().code != Code::kNotFound) return found;
+  const auto rank = [&](const InstancePtr& instance) {
+    return std::pair(instance->Name() == service, instance->Record().deployed);
+  };
+  InstancePtr deleting;
+  for (const InstancePtr& instance : catalog.Instances()) {
+    const bool fits = instance->Name() == service || instance->Record().sid == service ||
+                      instance->GetSource()->service_hash == service;
+    if (!fits || !IsDeleting(instance)) continue;
+    if (!deleting || rank(instance) > rank(deleting)) deleting = instance;
+  }
+  if (deleting) return deleting;
+  return found;
+}
+
 /// Adds up answers of several instances; the first error counts. On the executor.
 struct Moving {
   explicit Moving(Answer<Broker::Moved> the_answer) : answer(std::move(the_answer)) {}
@@ -84,7 +108,7 @@ void ServiceManager::List(Reply<std::vector<ServiceStatus>> reply) {
 }
 
 void ServiceManager::Get(const std::string& service, Reply<ServiceStatus> reply) {
-  const auto instance = impl_->broker_.Deployed()->Find(service);
+  const auto instance = FindEvenDeleting(*impl_->broker_.Deployed(), service);
   if (!instance) return reply(instance.error());
   impl_->AnswerStatus(*instance, Answer<ServiceStatus>(std::move(reply)));
 }
@@ -140,14 +164,16 @@ void ServiceManager::StopService(const std::string& service, Reply<ServiceStatus
 void ServiceManager::Delete(const std::string& service, bool keep_data, bool force,
                             Reply<void> reply) {
   const Answer<void> answer(std::move(reply));
-  const auto found = impl_->broker_.Deployed()->Find(service);
+  const auto found = FindEvenDeleting(*impl_->broker_.Deployed(), service);
   if (!found) return answer(found.error());
   const InstancePtr& instance = *found;
   impl_->broker_.Undeploy(
       instance->Name(), keep_data, force,
       [impl = impl_.get(), executor = impl_->executor_, name = instance->Name(),
-       answer](const Result<void>& undeployed) {
-        if (!undeployed) return answer(undeployed.error());
+       joins = IsDeleting(instance), answer](const Result<void>& undeployed) {
+        // One that was under way when this began, and of which nothing is left, is done.
+        const bool done = undeployed || (joins && undeployed.error().code == Code::kNotFound);
+        if (!done) return answer(undeployed.error());
         executor->Post([impl, name, answer] { impl->WhenGone(name, [answer] { answer({}); }); });
       });
 }
@@ -184,13 +210,13 @@ Result<ServiceEnvironment> ServiceManager::Environment(const std::string& servic
 
 Result<std::vector<LogLine>> ServiceManager::ReadLog(const std::string& service,
                                                      std::size_t tail) const {
-  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  const InstancePtr instance = MESG_TRY(FindEvenDeleting(*impl_->broker_.Deployed(), service));
   return impl_->supervisor_->ReadLog(instance->GetSource()->instance_hash, tail);
 }
 
 Result<std::shared_ptr<void>> ServiceManager::WhenGone(const std::string& service,
                                                        std::function<void()> on_gone) {
-  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  const InstancePtr instance = MESG_TRY(FindEvenDeleting(*impl_->broker_.Deployed(), service));
   auto watch = std::make_shared<std::function<void()>>(std::move(on_gone));
   impl_->executor_->Post([impl = impl_.get(), hash = instance->GetSource()->instance_hash,
                           weak = std::weak_ptr(watch)] { impl->AddWatch(hash, weak); });
@@ -200,7 +226,7 @@ Result<std::shared_ptr<void>> ServiceManager::WhenGone(const std::string& servic
 Result<std::unique_ptr<LogSubscription>> ServiceManager::FollowLog(const std::string& service,
                                                                    std::size_t tail,
                                                                    Supervisor::OnLines on_lines) {
-  const InstancePtr instance = MESG_TRY(impl_->broker_.Deployed()->Find(service));
+  const InstancePtr instance = MESG_TRY(FindEvenDeleting(*impl_->broker_.Deployed(), service));
   return impl_->supervisor_->FollowLog(instance->GetSource()->instance_hash, tail,
                                        std::move(on_lines));
 }

@@ -114,14 +114,16 @@ class ServiceManager {
 
   /// Ordered by name, draining ones behind the active of their name.
   void List(Reply<std::vector<ServiceStatus>> reply);
-  /// `service` as Catalog::Find takes it, here and below.
+  /// `service` as Catalog::Find takes it, here and below. One that is being deleted is found by
+  /// Get, Delete and what reads its log.
   void Get(const std::string& service, Reply<ServiceStatus> reply);
   /// FailedPrecondition when there is nothing to start.
   void StartService(const std::string& service, Reply<ServiceStatus> reply);
   /// Answers when no process of it is left. Those that drain under the same name go on.
   void StopService(const std::string& service, Reply<ServiceStatus> reply);
   /// Every instance of the name. FailedPrecondition while work is pinned to it, unless `force`.
-  /// Answers when no process of it is left.
+  /// A deletion that is under way already is joined, with or without `force`; FailedPrecondition
+  /// when it does otherwise with the data. Answers when no process of it is left.
   void Delete(const std::string& service, bool keep_data, bool force, Reply<void> reply);
   /// From a draining instance, or, given the active one, from all that drain under its name.
   void MovePinned(const std::string& service, Reply<broker::Broker::Moved> reply);

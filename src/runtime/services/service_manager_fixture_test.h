@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <map>
 #include <memory>
@@ -11,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include "broker/broker.h"
+#include "broker/broker_fixture_test.h"
 #include "runtime/process/testing.h"
 #include "runtime/services/service_manager.h"
 #include "store/memory/memory_store.h"
@@ -22,6 +23,7 @@ namespace mesg::runtime {
 class ServiceManagerTest : public testing::Test {
  protected:
   ServiceManagerTest() {
+    settings_.delivery_key = std::string(32, 'k');
     options_.endpoint = "127.0.0.1:50052";
     options_.standard_services = data_.path() / "standard";
     options_.fetcher.content_directory = data_.path() / "services" / "content";
@@ -39,12 +41,13 @@ class ServiceManagerTest : public testing::Test {
   ~ServiceManagerTest() override { End(); }
 
  protected:
-  void Begin() {
+  void Begin(bool stalled = false) {
     store_ = std::make_unique<store::memory::MemoryStore>(disk_);
-    broker::Settings settings;
-    settings.delivery_key = std::string(32, 'k');
-    auto broker = broker::Broker::Start({store_.get()}, clock_, settings,
-                                        [](const Error& error) { ADD_FAILURE() << error.message; });
+    slow_ = std::make_unique<broker::SlowStore>(*store_);
+    if (stalled) slow_->Stall();
+    auto broker = broker::Broker::Start(
+        {slow_.get()}, clock_, settings_,
+        [this](const Error& error) { EXPECT_TRUE(may_fail_) << error.message; });
     ASSERT_TRUE(broker) << broker.error().message;
     broker_ = *std::move(broker);
     auto manager = ServiceManager::Start(options_, *broker_, clock_);
@@ -52,8 +55,10 @@ class ServiceManagerTest : public testing::Test {
     manager_ = *std::move(manager);
   }
   void End() {
+    if (slow_) slow_->Release();
     manager_.reset();
     broker_.reset();
+    slow_.reset();
     store_.reset();
   }
 
@@ -166,8 +171,11 @@ class ServiceManagerTest : public testing::Test {
   TemporaryFolder data_;
   SystemClock clock_;
   ServiceManager::Options options_;
+  broker::Settings settings_;
+  std::atomic<bool> may_fail_ = false;  // The disk.
   store::memory::MemoryDisk disk_;
   std::unique_ptr<store::memory::MemoryStore> store_;
+  std::unique_ptr<broker::SlowStore> slow_;  // Around it.
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<ServiceManager> manager_;
 };
