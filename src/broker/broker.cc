@@ -55,6 +55,7 @@ void Broker::Impl::Publish(const Partition& partition, Slot& slot) {
     counters.attempts_failed = counted.attempts_failed;
     counters.commits = counted.commits;
     counters.requests_refused = counted.refused;
+    counters.contracts_made = counted.contracts_made;
     counters.deliveries_sent = partition.Workers().Deliveries();
     counters.items_pushed = partition.Live().Pushed();
     counters.open_executions = state.Open().size();
@@ -207,6 +208,7 @@ Counters Broker::Count() const {
     all.items_pushed += one.items_pushed;
     all.commits += one.commits;
     all.requests_refused += one.requests_refused;
+    all.contracts_made += one.contracts_made;
     all.open_executions += one.open_executions;
     all.open_bytes += one.open_bytes;
     all.history_bytes += one.history_bytes;

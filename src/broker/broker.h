@@ -140,6 +140,8 @@ struct Counters {
   std::uint64_t events_accepted = 0, events_duplicate = 0, executions_created = 0,
                 results_recorded = 0, attempts_failed = 0, deliveries_sent = 0, items_pushed = 0,
                 commits = 0, requests_refused = 0;
+  /// Definitions compiled because work came while its service was deployed anew.
+  std::uint64_t contracts_made = 0;
   std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0,
                 inbox = 0, inbox_bytes = 0, pending_bytes = 0, subscriptions = 0, held_bytes = 0,
                 dead_letters = 0;

@@ -94,10 +94,10 @@ Result<engine::NewExecution> Plan(const Catalog& catalog, const Settings& settin
 
 /// Between its check and its turn the service may have been deployed anew. Who named the service,
 /// and no instance or definition of it, means the one that takes new work now: `execution` becomes
-/// one of it. `last` is the instance made for the one before. Otherwise the engine judges.
-Result<void> FollowRedeploy(const engine::State& state, const Settings& settings,
-                            const Asked& asked, engine::NewExecution& execution,
-                            InstancePtr& last) {
+/// one of it. Otherwise the engine judges.
+Result<void> FollowRedeploy(Partition& partition, const Settings& settings, const Asked& asked,
+                            engine::NewExecution& execution) {
+  const engine::State& state = partition.GetEngine().Current();
   const Source& source = *execution.source;
   const auto planned = state.Instances().find(source.instance_hash);
   if (planned != state.Instances().end() &&
@@ -108,9 +108,8 @@ Result<void> FollowRedeploy(const engine::State& state, const Settings& settings
       (asked.service == source.service_hash && active->source->service_hash != asked.service)) {
     return {};
   }
-  if (last == nullptr || *last->GetSource() != *active->source)
-    last = MESG_TRY(DeployedInstance::Make(active));
-  return Fit(*last, settings, asked, execution);
+  const InstancePtr instance = MESG_TRY(partition.Active(source.name));
+  return Fit(*instance, settings, asked, execution);
 }
 
 }  // namespace
@@ -136,12 +135,9 @@ void CreatePart(Partition& partition, const Settings& settings, Part& part,
   engine::Create command;
   std::vector<std::size_t> places;
   std::vector<std::uint64_t> refs;
-  InstancePtr last;
   for (std::size_t i = 0; i < part.executions.size(); ++i) {
     engine::NewExecution& execution = part.executions[i];
-    if (auto fits = FollowRedeploy(partition.GetEngine().Current(), settings, part.asked[i],
-                                   execution, last);
-        !fits) {
+    if (auto fits = FollowRedeploy(partition, settings, part.asked[i], execution); !fits) {
       joint->results[part.places[i]] = std::move(fits).error();
       continue;
     }

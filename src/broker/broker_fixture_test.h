@@ -330,6 +330,23 @@ class BrokerTest : public testing::Test {
     return broker_->Deployed()->FindInstance(record.source->instance_hash);
   }
 
+  /// Deploys all of `next`, and does `work` when that is decided and nobody has been told.
+  template <typename Work>
+  void DuringDeploy(const std::vector<engine::Instance>& next, Work&& work) {
+    Settle();
+    stores_[0]->Stall();
+    std::vector<std::promise<Result<void>>> deployed(next.size());
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      broker_->Deploy(
+          next[i], [&promise = deployed[i]](auto result) { promise.set_value(std::move(result)); });
+    }
+    Settle();
+    work();
+    Settle();
+    stores_[0]->Release();
+    for (auto& promise : deployed) EXPECT_TRUE(promise.get_future().get());
+  }
+
   static engine::NewEvent Ordered(const std::string& order, const std::string& id = "") {
     return {"ordered", fmt::format(R"({{"order":"{}"}})", order), id, {}, ""};
   }

@@ -146,23 +146,31 @@ TEST_F(InstancesTest, DeletingRefusesWhilePinnedAndCancelsByForce) {
 
 class RaceTest : public InstancesTest {
  protected:
-  /// Deploys `yaml`, and creates `requests` when that is decided and nobody has been told.
+  /// Deploys `yaml`, and creates `requests` together when that is decided and nobody has been told.
   std::vector<Result<engine::Created>> CreateDuringDeploy(std::string_view yaml,
                                                           std::vector<ExecutionRequest> requests) {
-    std::promise<Result<void>> deployed;
     std::promise<std::vector<Result<engine::Created>>> created;
-    Settle();
-    stores_[0]->Stall();
-    broker_->Deploy(Record(yaml, "shop", "2"),
-                    [&](auto result) { deployed.set_value(std::move(result)); });
-    Settle();
-    broker_->Create(std::move(requests), {}, {},
-                    [&](auto results) { created.set_value(std::move(results)); });
-    EXPECT_EQ(Deployed(), "old active; ") << "the caller still finds this one";
-    Settle();
-    stores_[0]->Release();
-    EXPECT_TRUE(deployed.get_future().get());
+    DuringDeploy({Record(yaml, "shop", "2")}, [&] {
+      broker_->Create(std::move(requests), {}, {},
+                      [&](auto results) { created.set_value(std::move(results)); });
+      EXPECT_EQ(Deployed(), "old active; ") << "the caller still finds this one";
+    });
     return created.get_future().get();
+  }
+  /// The same, of all of `next`, and each of `requests` comes alone.
+  std::vector<Result<engine::Created>> CreateEachDuringDeploy(
+      const std::vector<engine::Instance>& next, const std::vector<ExecutionRequest>& requests) {
+    std::vector<std::promise<Result<engine::Created>>> created(requests.size());
+    DuringDeploy(next, [&] {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        broker_->Create({requests[i]}, {}, {}, [&promise = created[i]](auto results) {
+          promise.set_value(std::move(results.front()));
+        });
+      }
+    });
+    std::vector<Result<engine::Created>> all;
+    for (auto& promise : created) all.push_back(promise.get_future().get());
+    return all;
   }
 };
 
@@ -202,6 +210,62 @@ TEST_F(RaceTest, WorkForOneInstanceOrDefinitionIsNotMovedToAnother) {
   yaml.replace(yaml.find("timeout: 1m"), 11, "timeout: 7m");
   for (const auto& created : CreateDuringDeploy(yaml, {instance, definition}))
     EXPECT_EQ(created.error().reason, "INSTANCE_REPLACED");
+}
+
+TEST_F(RaceTest, ADefinitionIsCompiledOnceForAllThatWaits) {
+  std::vector<ExecutionRequest> requests;
+  for (int i = 0; i < 200; ++i) requests.push_back(i % 2 == 0 ? Ship("a") : Charge());
+  std::string yaml(kShop);
+  yaml.replace(yaml.find("timeout: 1m"), 11, "timeout: 7m");
+  yaml.resize(yaml.find("  charge:"));
+  const auto created = CreateEachDuringDeploy({Record(yaml, "shop", "2")}, requests);
+  EXPECT_EQ(broker_->Count().contracts_made, 1U);
+  const InstancePtr now = broker_->Deployed()->Find("shop").value();
+  for (std::size_t i = 0; i < created.size(); ++i) {
+    if (i % 2 == 1) {
+      ASSERT_FALSE(created[i]);
+      EXPECT_EQ(created[i].error().reason, "TASK_NOT_FOUND");
+      continue;
+    }
+    ASSERT_TRUE(created[i]) << created[i].error().message;
+    const auto execution = Get(created[i]->id)->execution;
+    EXPECT_EQ(*execution->source, *now->GetSource());
+    EXPECT_EQ(execution->timeout, std::chrono::minutes(7));
+  }
+  // The next definition is not taken for that one.
+  const auto next = CreateEachDuringDeploy({Record(kShop, "shop", "3")}, {Ship("b"), Ship("c")});
+  EXPECT_EQ(broker_->Count().contracts_made, 2U);
+  for (const auto& one : next)
+    EXPECT_EQ(Get(one.value().id)->execution->timeout, std::chrono::minutes(1));
+}
+
+TEST_F(RaceTest, ServicesThatAreDeployedTogetherAreCompiledOnceEach) {
+  Deploy(kShop, "market");
+  std::vector<ExecutionRequest> requests;
+  for (int i = 0; i < 40; ++i) {
+    requests.push_back(Ship("a"));
+    if (i % 2 == 1) requests.back().service = "market";
+  }
+  const auto created =
+      CreateEachDuringDeploy({Record(kShop, "shop", "2"), Record(kShop, "market", "2")}, requests);
+  EXPECT_EQ(broker_->Count().contracts_made, 2U);
+  for (std::size_t i = 0; i < created.size(); ++i) {
+    ASSERT_TRUE(created[i]) << created[i].error().message;
+    EXPECT_EQ(*Get(created[i]->id)->execution->source,
+              *broker_->Deployed()->Find(requests[i].service).value()->GetSource());
+  }
+}
+
+TEST_F(RaceTest, WhatIsDeployedAgainAfterItsDeletionIsCompiledAnew) {
+  const auto replace = [&] {
+    const auto created = CreateEachDuringDeploy({Record(kShop, "shop", "2")}, {Ship("a")});
+    ASSERT_TRUE(created.front()) << created.front().error().message;
+  };
+  replace();
+  ASSERT_TRUE(Undeploy(false, true));
+  Deploy();
+  replace();
+  EXPECT_EQ(broker_->Count().contracts_made, 2U) << "nothing is kept of what is gone";
 }
 
 // ---- More than one commit takes ----

@@ -228,6 +228,19 @@ void Partition::TellUndeployed(const std::string& name, const Result<void>& unde
   }
 }
 
+Result<InstancePtr> Partition::Active(const std::string& name) {
+  const auto record = engine_->Current().ActiveInstance(name);
+  if (record == nullptr) return InstancePtr();
+  if (const auto made = active_.find(name);
+      made != active_.end() && *made->second->GetSource() == *record->source) {
+    return made->second;
+  }
+  const InstancePtr instance = MESG_TRY(DeployedInstance::Make(record));
+  ++counted_.contracts_made;
+  active_[name] = instance;
+  return instance;
+}
+
 // ---- Commits ----
 
 void Partition::CommitIfPossible(TimePoint now) {
@@ -316,6 +329,9 @@ void Partition::Publish(const std::vector<engine::AnyEffect>& effects) {
     if (const auto* changed = std::get_if<engine::InstanceChanged>(&effect)) {
       world_.instance(changed->instance, false);
     } else if (const auto* removed = std::get_if<engine::InstanceRemoved>(&effect)) {
+      const Source& source = *removed->instance->source;
+      const auto made = active_.find(source.name);
+      if (made != active_.end() && *made->second->GetSource() == source) active_.erase(made);
       world_.instance(removed->instance, true);
     } else if (const auto* subscription = std::get_if<engine::SubscriptionChanged>(&effect)) {
       world_.subscription(subscription->subscription);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "broker/catalog.h"
 #include "broker/delivery_id.h"
 #include "broker/dispatcher.h"
 #include "broker/listeners.h"
@@ -87,10 +88,13 @@ class Partition {
   Listeners& Live() { return listeners_; }
   const Listeners& Live() const { return listeners_; }
   const engine::Engine& GetEngine() const { return *engine_; }
+  /// The instance of this name that takes new work as decided by now, which the catalog may not
+  /// show yet, with its contract; null when there is none. Only the first call compiles it.
+  Result<InstancePtr> Active(const std::string& name);
 
   struct Statistics {
     std::uint64_t events = 0, duplicates = 0, created = 0, results = 0, attempts_failed = 0,
-                  commits = 0, refused = 0;
+                  commits = 0, refused = 0, contracts_made = 0;
   };
   const Statistics& Counted() const { return counted_; }
 
@@ -126,6 +130,7 @@ class Partition {
   std::deque<engine::Command> owed_;  // Before the dispatcher, which adds to it.
   Dispatcher dispatcher_;
   Listeners listeners_;
+  std::unordered_map<std::string, InstancePtr> active_;  // By name: what Active made.
   std::optional<InFlight> in_flight_;
   std::vector<std::function<void(const Result<void>&)>> replies_;  // For the next commit.
   std::unordered_map<ExecutionId, std::vector<Waiter>> waiters_;
