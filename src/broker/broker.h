@@ -245,7 +245,7 @@ class Broker {
   void List(ExecutionQuery query, const Reply<ExecutionPage>& reply);
   void Cancel(const ExecutionId& id, std::string reason, Reply<engine::ExecutionPtr> reply);
   /// Each is settled or refused by itself; together they are few commits. Reads each from the store
-  /// first, on the calling thread.
+  /// first, on the calling thread. What is retried must fit what is active, with the same effect.
   void RetryDeadLetters(const std::vector<ExecutionId>& ids,
                         std::function<void(std::vector<Result<engine::Created>>)> reply);
   void DropDeadLetters(const std::vector<ExecutionId>& ids,

@@ -11,10 +11,29 @@
 namespace mesg::broker {
 namespace {
 
-Result<void> CheckStillFits(const Catalog& catalog, const Execution& execution) {
-  const InstancePtr instance = MESG_TRY(catalog.Find(execution.source->name));
-  const TaskDefinition* task = MESG_TRY(instance->FindTask(execution.task));
-  return instance->CheckInputs(*task, execution.inputs);
+/// Whether `instance` can perform what `execution` asked for, under the promise it was made with.
+Result<void> CheckStillFits(const DeployedInstance& instance, const Execution& execution) {
+  const TaskDefinition* task = MESG_TRY(instance.FindTask(execution.task));
+  if (task->effect != execution.effect) {
+    return FailedPrecondition(
+               "Task \"{}\" of service \"{}\" has the effect \"{}\" now, and execution {} was "
+               "created with \"{}\"; drop it, and execute the task anew",
+               execution.task, instance.Name(), Name(task->effect), execution.id.Text(),
+               Name(execution.effect))
+        .Because("EFFECT_CHANGED");
+  }
+  return instance.CheckInputs(*task, execution.inputs);
+}
+
+/// The same in its turn: between the check of `checked` and now another may have been deployed.
+/// Where none is, the engine says so.
+Result<void> CheckAgain(Partition& partition, const DeployedInstance& checked,
+                        const Execution& execution) {
+  const std::string& name = execution.source->name;
+  const auto active = partition.GetEngine().Current().ActiveInstance(name);
+  if (active == nullptr || *active->source == *checked.GetSource()) return {};
+  const InstancePtr instance = MESG_TRY(partition.Active(name));
+  return CheckStillFits(*instance, execution);
 }
 
 /// Commands of one partition that one commit takes.
@@ -22,6 +41,8 @@ struct Slice {
   struct One {
     std::size_t place = 0;  ///< In the caller's list.
     engine::Command command;
+    /// Asked in the turn that decides: a refusal is the answer. May be empty.
+    std::function<Result<void>(Partition&)> check = {};
   };
   PartitionThread* thread = nullptr;
   std::vector<One> commands;
@@ -53,19 +74,22 @@ class Slices {
       const auto admitted = slice->thread->Submit(
           [slice, joint](Partition& partition, TimePoint now) {
             for (Slice::One& one : slice->commands) {
-              partition.Submit(
-                  std::move(one.command),
-                  [joint, place = one.place](Result<engine::Reply> decided) {
-                    if (!decided) {
-                      joint->results[place] = std::move(decided).error();
-                    } else if constexpr (std::is_void_v<T>) {
-                      joint->results[place] = {};
-                    } else {
-                      joint->results[place] = std::get<T>(*std::move(decided));
-                    }
-                    joint->Done();
-                  },
-                  now);
+              auto reply = [joint, place = one.place](Result<engine::Reply> decided) {
+                if (!decided) {
+                  joint->results[place] = std::move(decided).error();
+                } else if constexpr (std::is_void_v<T>) {
+                  joint->results[place] = {};
+                } else {
+                  joint->results[place] = std::get<T>(*std::move(decided));
+                }
+                joint->Done();
+              };
+              auto checked = one.check ? one.check(partition) : Result<void>();
+              if (checked) {
+                partition.Submit(std::move(one.command), std::move(reply), now);
+              } else {
+                partition.Refuse(std::move(checked).error(), std::move(reply));
+              }
             }
           },
           slice->weight);
@@ -113,17 +137,22 @@ void Broker::RetryDeadLetters(const std::vector<ExecutionId>& ids,
       joint->results[i] = stored.error();
       continue;
     }
+    const auto replacement =
+        ExecutionId::Make(ids[i].Slot(), impl_->clock.Now(), RandomBytes(ExecutionId::kRandomSize));
+    Slice::One one{i, engine::RetryDeadLetter{ids[i], replacement}};
     // Its service may have been replaced since: what nobody can perform must not wait for ever.
     if (*stored != nullptr) {
-      if (const auto fits = CheckStillFits(*catalog, **stored); !fits) {
+      const auto instance = catalog->Find((*stored)->source->name);
+      const auto fits = instance ? CheckStillFits(**instance, **stored) : instance.error();
+      if (!fits) {
         joint->results[i] = fits.error();
         continue;
       }
+      one.check = [checked = *instance, execution = *stored](Partition& partition) {
+        return CheckAgain(partition, *checked, *execution);
+      };
     }
-    const auto replacement =
-        ExecutionId::Make(ids[i].Slot(), impl_->clock.Now(), RandomBytes(ExecutionId::kRandomSize));
-    slices.Add(slot.place.id, *slot.thread, {i, engine::RetryDeadLetter{ids[i], replacement}},
-               2 * WeightOf(*stored));
+    slices.Add(slot.place.id, *slot.thread, std::move(one), 2 * WeightOf(*stored));
   }
   std::move(slices).Submit(joint);
   joint->Done();

@@ -127,6 +127,18 @@ void Partition::Submit(engine::Command command, Reply reply, TimePoint now) {
   });
 }
 
+void Partition::Refuse(Error error, Reply reply) {
+  if (failed_) {
+    reply(Stopping());
+    return;
+  }
+  ++counted_.refused;
+  replies_.emplace_back(
+      [reply = std::move(reply), error = std::move(error)](const Result<void>& committed) {
+        reply(committed ? error : committed.error());
+      });
+}
+
 void Partition::Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,
                        const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now) {
   last_time_ = now;

@@ -58,6 +58,8 @@ class Partition {
   void Begin(TimePoint now) { last_time_ = now; }
   /// Decides; `reply` comes when what was decided, and all it may depend on, is durable.
   void Submit(engine::Command command, Reply reply, TimePoint now);
+  /// `reply` comes with `error` when all it may depend on is durable.
+  void Refuse(Error error, Reply reply);
   /// Create with a sink for the ends: refs[i] is told for the i-th execution, after `reply`.
   void Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,
               const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now);
