@@ -12,6 +12,7 @@
 #include "api/port.h"
 #include "broker/broker_fixture_test.h"
 #include "mesg/v1/events.grpc.pb.h"
+#include "mesg/v1/executions.grpc.pb.h"
 
 namespace mesg::api {
 namespace {
@@ -155,6 +156,64 @@ TEST_F(StallingServerTest, ACallInProgressThatCannotBeAnsweredEndsAsUnavailable)
   const grpc::Status status = emitted.get();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), testing::HasSubstr("Core is shutting down"));
+  // The broker's reply comes when nobody is there any more.
+  server_.reset();
+  slow_.front()->Release();
+}
+
+/// Three batches of dead letters, of which the first is on its way to the disk.
+class StallingBulkTest : public StallingServerTest {
+ protected:
+  static constexpr std::size_t kMany = 600;
+
+  void SetUp() override {
+    StallingServerTest::SetUp();
+    const auto worker = std::make_shared<broker::FakeWorker>();
+    Connect(shop_, worker, kMany);
+    broker::ExecutionRequest request = Ship();
+    request.retry = RetryPolicy{1, {}, 1, {}, 0};
+    for (const auto& created : CreateAll(std::vector<broker::ExecutionRequest>(kMany, request)))
+      ASSERT_TRUE(created);
+    for (std::size_t i = 0; i < kMany; ++i) ASSERT_TRUE(Answer(Failed(worker->Take(i).id)));
+    Settle();
+    slow_.front()->Stall();
+    dropped_ = std::async(std::launch::async, [this] {
+      const auto stub = v1::DeadLetters::NewStub(
+          grpc::CreateChannel(server_->addresses().front(), grpc::InsecureChannelCredentials()));
+      context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+      v1::DeadLetterSelection all;
+      all.set_all(true);
+      v1::DropDeadLettersResponse response;
+      return stub->Drop(&context_, all, &response);
+    });
+    slow_.front()->WaitHeld();
+  }
+  std::size_t Left() const { return broker_->Count().dead_letters; }
+
+  grpc::ClientContext context_;
+  std::future<grpc::Status> dropped_;
+};
+
+TEST_F(StallingBulkTest, ABulkInProgressEndsBehindItsBatchAndTellsHowFarItCame) {
+  auto stopped = std::async(std::launch::async, [this] { server_->Stop(std::chrono::minutes(1)); });
+  while (ListSubscriptions(server_->addresses().front()).ok()) std::this_thread::yield();
+  slow_.front()->Release();
+  const grpc::Status status = dropped_.get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), testing::EndsWith("(256 were dropped)"));
+  stopped.get();
+  EXPECT_EQ(Left(), kMany - 256);
+}
+
+TEST_F(StallingBulkTest, ABulkWhoseBatchTakesTooLongEndsAsUnavailable) {
+  while (Left() >= kMany - 256) {  // Until its second batch is on its way.
+    slow_.front()->ReleaseOne();
+    slow_.front()->WaitHeld();
+  }
+  server_->Stop(Duration(0));
+  const grpc::Status status = dropped_.get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), testing::MatchesRegex(".*\\((256|512) were dropped\\)"));
   // The broker's reply comes when nobody is there any more.
   server_.reset();
   slow_.front()->Release();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "api/grpc/gate.h"
+
 namespace mesg::api {
 namespace {
 
@@ -12,11 +14,11 @@ constexpr std::size_t kMostWaiting = 1'000;
 
 Crew::Crew() {
   threads_.emplace_back([this] { Run(*soon_); });
-  for (std::size_t i = 0; i < kReaders; ++i) threads_.emplace_back([this] { Run(later_); });
+  for (std::size_t i = 0; i < kReaders; ++i) threads_.emplace_back([this] { Run(*later_); });
 }
 
 Crew::~Crew() {
-  for (Queue* queue : {soon_.get(), &later_}) {
+  for (Queue* queue : {soon_.get(), later_.get()}) {
     {
       const std::scoped_lock lock(queue->mutex);
       queue->closed = true;
@@ -28,15 +30,17 @@ Crew::~Crew() {
   soon_->gone = true;
 }
 
-Result<void> Crew::Later(Job job) {
+Result<void> Crew::PutLater(Queue& queue, Job job) {
   {
-    const std::scoped_lock lock(later_.mutex);
-    if (later_.jobs.size() >= kMostWaiting) {
-      return ResourceExhausted("{} queries wait already, retry after a pause", later_.jobs.size())
+    const std::scoped_lock lock(queue.mutex);
+    if (queue.closed) return Stopping();
+    if (queue.jobs.size() >= kMostWaiting) {
+      return ResourceExhausted("{} queries wait already, retry after a pause", queue.jobs.size())
           .Because("TOO_MANY_QUERIES");
     }
+    queue.jobs.push_back(std::move(job));
   }
-  Put(later_, std::move(job));
+  queue.changed.notify_one();
   return {};
 }
 

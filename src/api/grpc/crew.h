@@ -29,7 +29,7 @@ class Crew {
   /// Builds and sends messages on behalf of the broker's threads. In order; must not block.
   void Soon(Job job) { Put(*soon_, std::move(job)); }
   /// Reads a disk or waits for the broker. ResourceExhausted when too many wait already.
-  Result<void> Later(Job job);
+  Result<void> Later(Job job) { return PutLater(*later_, std::move(job)); }
 
  private:
   struct Queue {
@@ -40,6 +40,7 @@ class Crew {
     bool gone = false;    // They have gone.
   };
   static void Put(Queue& queue, Job job);
+  static Result<void> PutLater(Queue& queue, Job job);
   static void Run(Queue& queue);
 
  public:
@@ -48,17 +49,21 @@ class Crew {
    public:
     /// As Crew::Soon; does nothing once there is no crew.
     void Soon(Job job) const { Put(*soon_, std::move(job)); }
+    /// As Crew::Later; Unavailable once the crew ends.
+    Result<void> Later(Job job) const { return PutLater(*later_, std::move(job)); }
 
    private:
     friend class Crew;
-    explicit Door(std::shared_ptr<Queue> soon) : soon_(std::move(soon)) {}
+    Door(std::shared_ptr<Queue> soon, std::shared_ptr<Queue> later)
+        : soon_(std::move(soon)), later_(std::move(later)) {}
     std::shared_ptr<Queue> soon_;
+    std::shared_ptr<Queue> later_;
   };
-  Door door() const { return Door(soon_); }
+  Door door() const { return {soon_, later_}; }
 
  private:
   const std::shared_ptr<Queue> soon_ = std::make_shared<Queue>();
-  Queue later_;
+  const std::shared_ptr<Queue> later_ = std::make_shared<Queue>();
   std::vector<std::thread> threads_;
 };
 

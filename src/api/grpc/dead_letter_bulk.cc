@@ -35,11 +35,19 @@ void DeadLetterBulk::Step() {
   if (auto checked = plan_.may_go_on(); !checked) return Finish(std::move(checked).error());
   auto batch = NextBatch();
   if (!batch) return Finish(std::move(batch).error());
-  if (batch->empty()) return Finish(std::exchange(refused_, std::nullopt));
+  if (batch->empty()) {
+    if (AtEnd()) return Finish(std::exchange(refused_, std::nullopt));
+    // A page without any that fits: others have their turn before the next is read.
+    return Later([self = shared_from_this()] { self->Step(); });
+  }
   plan_.act(*std::move(batch), [self = shared_from_this()](std::vector<Result<void>> results) {
     const auto kept = std::make_shared<std::vector<Result<void>>>(std::move(results));
     self->Later([self, kept] { self->Take(std::move(*kept)); });
   });
+}
+
+bool DeadLetterBulk::AtEnd() const {
+  return plan_.selection.all() ? last_page_ : next_id_ == ids_.size();
 }
 
 Result<std::vector<ExecutionId>> DeadLetterBulk::NextBatch() {
@@ -49,21 +57,19 @@ Result<std::vector<ExecutionId>> DeadLetterBulk::NextBatch() {
       batch.push_back(ids_[next_id_]);
     return batch;
   }
-  // A page may be empty without being the last.
-  while (batch.empty() && !last_page_) {
-    const auto page = MESG_TRY(
-        ReadDeadLetters(broker_, plan_.selection.service(), plan_.selection.task(), page_));
-    for (const broker::ExecutionView& view : page.executions) batch.push_back(view.execution->id);
-    page_.set_token(page.next_token);
-    last_page_ = page.next_token.empty();
-  }
+  if (last_page_) return batch;
+  const auto page =
+      MESG_TRY(ReadDeadLetters(broker_, plan_.selection.service(), plan_.selection.task(), page_));
+  for (const broker::ExecutionView& view : page.executions) batch.push_back(view.execution->id);
+  page_.set_token(page.next_token);
+  last_page_ = page.next_token.empty();
   return batch;
 }
 
 void DeadLetterBulk::Take(std::vector<Result<void>> results) {
   for (Result<void>& result : results) {
     if (result) {
-      ++done_;
+      ++*plan_.count;
       continue;
     }
     const Code code = result.error().code;
@@ -82,8 +88,12 @@ void DeadLetterBulk::Later(Crew::Job job) {
 
 void DeadLetterBulk::Finish(std::optional<Error> error) {
   if (!error) return plan_.done({});
-  if (done_ > 0) error->message += fmt::format(" ({} were {})", done_, plan_.done_word);
-  plan_.done(*std::move(error));
+  plan_.done(BrokenOff(*std::move(error), *plan_.count, plan_.done_word));
+}
+
+Error DeadLetterBulk::BrokenOff(Error why, std::size_t count, std::string_view done_word) {
+  if (count > 0) why.message += fmt::format(" ({} were {})", count, done_word);
+  return why;
 }
 
 }  // namespace mesg::api

@@ -98,6 +98,56 @@ TEST_F(DeadLetterBulkTest, OneThatIsCancelledEndsBehindABatchAndTellsHowFarItCam
   }
 }
 
+// Reading stops behind much that does not fit, and goes on where it stopped.
+TEST_F(DeadLetterBulkTest, ASearchThatFindsNoneIsCancelledBetweenItsPages) {
+  constexpr std::size_t kLarge = 20;  // More than the reading of one page takes.
+  const auto worker = std::make_shared<FakeWorker>();
+  Connect(Deploy(broker::kShop, "large"), worker, kLarge);
+  for (std::size_t i = 0; i < kLarge; ++i) {
+    broker::ExecutionRequest request = Ship(std::string(4'000'000, 'x'));
+    request.service = "large";
+    request.retry = RetryPolicy{1, {}, 1, {}, 0};
+    ASSERT_TRUE(CreateAll({request}).front());
+    ASSERT_TRUE(Answer(Failed(worker->Take(i).id)));
+  }
+  v1::DeadLetterSelection none = All();
+  none.set_service("large");
+  none.set_task("charge");
+  int asked = 0;
+  ASSERT_TRUE(Drop(none, [&] {
+    ++asked;
+    return Result<void>();
+  }));
+  EXPECT_EQ(asked, 2) << "once for each page";
+  asked = 0;
+  const auto dropped = Drop(none, [&]() -> Result<void> {
+    if (asked++ == 0) return {};
+    return Error{Code::kCancelled, "the caller has cancelled", "", {}};
+  });
+  ASSERT_FALSE(dropped);
+  EXPECT_EQ(dropped.error().message, "the caller has cancelled");
+  EXPECT_TRUE(batches_.empty());
+}
+
+// As after a call that was given up, when the API is gone.
+TEST_F(DeadLetterBulkTest, ABatchThatIsAnsweredWhenTheCrewIsGoneEndsIt) {
+  std::promise<DeadLetterBulk::Told> acted;
+  std::promise<Result<void>> finished;
+  DeadLetterBulk::Plan plan;
+  plan.selection = All();
+  plan.done_word = "dropped";
+  plan.act = [&](const std::vector<ExecutionId>&, DeadLetterBulk::Told told) {
+    acted.set_value(std::move(told));
+  };
+  plan.may_go_on = [] { return Result<void>(); };
+  plan.done = [&](Result<void> done) { finished.set_value(std::move(done)); };
+  DeadLetterBulk::Begin(*broker_, *crew_, std::move(plan));
+  const DeadLetterBulk::Told told = acted.get_future().get();
+  crew_.reset();
+  told(std::vector<Result<void>>(DeadLetterBulk::kBatch));
+  EXPECT_EQ(finished.get_future().get().error().reason, "CORE_STOPPING");
+}
+
 TEST_F(DeadLetterBulkTest, AnErrorOfCoreEndsIt) {
   Settle();
   stores_[0]->FailNextCommit(DataLoss("fsync failed"));

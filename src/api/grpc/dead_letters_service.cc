@@ -42,15 +42,16 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   grpc::ServerUnaryReactor* Retry(grpc::CallbackServerContext* call,
                                   const v1::DeadLetterSelection* request,
                                   v1::RetryDeadLettersResponse* response) override {
-    return Bulk(
-        *call, *request, "retried",
-        [this, response](const std::vector<ExecutionId>& ids, const DeadLetterBulk::Told& told) {
+    return Bulk<v1::RetryDeadLettersResponse>(
+        *call, *request, *response, "retried",
+        [this](const std::vector<ExecutionId>& ids, auto settled,
+               const DeadLetterBulk::Told& told) {
           broker_.RetryDeadLetters(ids, [=](std::vector<Result<engine::Created>> created) {
             std::vector<Result<void>> results;
             for (std::size_t i = 0; i < ids.size(); ++i) {
               results.push_back(created[i] ? Result<void>() : created[i].error());
               if (!created[i]) continue;
-              auto& retried = *response->add_retried();
+              auto& retried = *settled->add_retried();
               retried.set_id(ids[i].Text());
               retried.set_new_id(created[i]->id.Text());
             }
@@ -61,12 +62,13 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   grpc::ServerUnaryReactor* Drop(grpc::CallbackServerContext* call,
                                  const v1::DeadLetterSelection* request,
                                  v1::DropDeadLettersResponse* response) override {
-    return Bulk(
-        *call, *request, "dropped",
-        [this, response](const std::vector<ExecutionId>& ids, const DeadLetterBulk::Told& told) {
+    return Bulk<v1::DropDeadLettersResponse>(
+        *call, *request, *response, "dropped",
+        [this](const std::vector<ExecutionId>& ids, auto settled,
+               const DeadLetterBulk::Told& told) {
           broker_.DropDeadLetters(ids, [=](std::vector<Result<void>> dropped) {
             for (std::size_t i = 0; i < ids.size(); ++i) {
-              if (dropped[i]) response->add_ids(ids[i].Text());
+              if (dropped[i]) settled->add_ids(ids[i].Text());
             }
             told(std::move(dropped));
           });
@@ -92,22 +94,35 @@ class DeadLettersService final : public v1::DeadLetters::CallbackService {
   }
 
  private:
-  grpc::ServerUnaryReactor* Bulk(
-      grpc::CallbackServerContext& call, const v1::DeadLetterSelection& selection,
-      std::string done_word,
-      std::function<void(std::vector<ExecutionId>, DeadLetterBulk::Told)> act) {
-    auto* reactor = call.DefaultReactor();
-    const auto may_go_on = [&call, gate = context_->gate]() -> Result<void> {
+  /// `act` does it to a batch, and writes what was done into a message that outlives the call.
+  template <typename Response, typename Act>
+  grpc::ServerUnaryReactor* Bulk(grpc::CallbackServerContext& call,
+                                 const v1::DeadLetterSelection& selection, Response& response,
+                                 const std::string& done_word, Act act) {
+    if (const auto open = context_->gate->Check(); !open) return Finish(call, open.error());
+    const auto settled = std::make_shared<Response>();
+    DeadLetterBulk::Plan plan;
+    plan.selection = selection;
+    plan.done_word = done_word;
+    const UnaryCallPtr reactor = UnaryCall::Begin(context_->gate, [count = plan.count, done_word] {
+      return DeadLetterBulk::BrokenOff(Stopping(), *count, done_word);
+    });
+    plan.act = [act = std::move(act), settled](const std::vector<ExecutionId>& ids,
+                                               const DeadLetterBulk::Told& told) {
+      act(ids, settled, told);
+    };
+    plan.may_go_on = [reactor, gate = context_->gate]() -> Result<void> {
       MESG_TRY(gate->Check());
-      if (call.IsCancelled()) return Error{Code::kCancelled, "the caller has cancelled", "", {}};
+      if (reactor->IsCancelled()) return Cancelled("the caller has cancelled");
       return {};
     };
-    DeadLetterBulk::Begin(broker_, context_->crew,
-                          {selection, std::move(done_word), std::move(act), may_go_on,
-                           [reactor](const Result<void>& done) {
-                             reactor->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
-                           }});
-    return reactor;
+    plan.done = [reactor, settled, &response](const Result<void>& done) {
+      if (!reactor->Claim()) return;
+      if (done) response.Swap(settled.get());
+      reactor->Finish(done ? grpc::Status::OK : ToStatus(done.error()));
+    };
+    DeadLetterBulk::Begin(broker_, context_->crew, std::move(plan));
+    return reactor.get();
   }
 
   const ContextPtr context_;

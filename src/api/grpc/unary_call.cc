@@ -6,8 +6,8 @@
 
 namespace mesg::api {
 
-UnaryCallPtr UnaryCall::Begin(std::shared_ptr<Gate> gate) {
-  UnaryCallPtr call(new UnaryCall(std::move(gate)));
+UnaryCallPtr UnaryCall::Begin(std::shared_ptr<Gate> gate, std::function<Error()> given_up) {
+  UnaryCallPtr call(new UnaryCall(std::move(gate), std::move(given_up)));
   call->self_ = call;
   if (call->gate_) {
     call->gate_id_ = call->gate_->RegisterUntilGivenUp([weak = std::weak_ptr(call)] {
@@ -29,7 +29,7 @@ void UnaryCall::Finish(const grpc::Status& status) {
 void UnaryCall::GiveUp() {
   State expected = State::kOpen;
   if (state_.compare_exchange_strong(expected, State::kOver))
-    grpc::ServerUnaryReactor::Finish(ToStatus(Stopping()));
+    grpc::ServerUnaryReactor::Finish(ToStatus(given_up_()));
 }
 
 void UnaryCall::OnDone() {
