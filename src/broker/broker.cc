@@ -308,7 +308,8 @@ void Broker::ListenSubscription(const std::string& name, std::vector<Filter> fil
   const Position from = AcknowledgedOf(*subscription);
   // An acknowledgement of the last connection may be decided before this, and retention take what
   // it let go: then there is a newer position to begin with.
-  auto begun = [this, name, filters, from, sink, ready](Result<ListenerId> listener) {
+  auto begun = [this, name, filters, from, sink,
+                ready = std::move(ready)](Result<ListenerId> listener) {
     const bool too_old = !listener && listener.error().reason == "POSITION_TOO_OLD";
     const SubscriptionPtr now = too_old ? FindSubscription(name) : nullptr;
     if (now == nullptr || AcknowledgedOf(*now) == from) {
