@@ -17,13 +17,6 @@
 
 namespace mesg::app {
 
-/// Where something stands in the file, for what is found out later.
-struct Place {
-  int line = 0;
-  int column = 0;
-  std::string path = {};
-};
-
 /// A value the application is deployed with.
 struct Input {
   Parameter parameter;
@@ -56,13 +49,13 @@ struct TaskStep {
 };
 /// Goes one of two ways.
 struct BranchStep {
-  Expression condition;
+  PlacedExpression condition;
   Steps then;
   Steps otherwise;
 };
 /// Goes the way whose key equals the value as text.
 struct SwitchStep {
-  Expression value;
+  PlacedExpression value;
   std::vector<std::pair<std::string, Steps>> cases;
   Steps otherwise;
 };
@@ -74,7 +67,7 @@ struct ParallelStep {
 /// Goes the same way for each item, `concurrency` at once; its value is the list of what the last
 /// step of each gave.
 struct ForeachStep {
-  Expression items;
+  PlacedExpression items;
   std::size_t concurrency = 1;
   Steps steps;
 };
@@ -84,12 +77,12 @@ struct SetStep {
 };
 /// Waits for a while, or until a time.
 struct WaitStep {
-  std::variant<Duration, Expression> until;
+  std::variant<Duration, PlacedExpression> until;
 };
 /// Waits for an event; its value is the event's data.
 struct AwaitStep {
   Reference event;
-  std::optional<Expression> condition;
+  std::optional<PlacedExpression> condition;
   std::optional<Duration> timeout;
 };
 /// Waits for a person.
@@ -126,7 +119,7 @@ struct Step {
   Action action;
   std::string id = {};  ///< As declared, or "".
   std::string description = {};
-  std::optional<Expression> condition = {};  ///< Skipped when it is not true.
+  std::optional<PlacedExpression> condition = {};  ///< Skipped when it is not true.
   std::optional<RetryPolicy> retry = {};
   std::optional<Duration> timeout = {};
   Steps on_error = {};
@@ -147,7 +140,7 @@ struct Trigger {
   Missed missed = Missed::kLatest;     ///< What becomes of times at which Core did not run.
   Duration jitter = Duration::zero();  ///< Each time is up to this much later.
   ParameterSet inputs = {};            ///< Of a manual one: what it is started with.
-  std::optional<Expression> condition = {};
+  std::optional<PlacedExpression> condition = {};
   Place place = {};
 };
 
@@ -155,13 +148,13 @@ struct Trigger {
 struct Concurrency {
   enum class WhenFull : std::uint8_t { kQueue, kDrop, kReplace };
   std::size_t limit = 1;
-  std::optional<Expression> key = {};  ///< Counts for each value apart.
+  std::optional<PlacedExpression> key = {};  ///< Counts for each value apart.
   WhenFull when_full = WhenFull::kQueue;
 };
 
 /// A trigger whose key was there within the window starts nothing.
 struct Dedupe {
-  std::optional<Expression> key = {};
+  std::optional<PlacedExpression> key = {};
   Duration window = std::chrono::hours(24);
 };
 
@@ -169,13 +162,13 @@ struct Workflow {
   std::string key;
   std::string description = {};
   Trigger on = {};
-  std::optional<Expression> condition = {};
+  std::optional<PlacedExpression> condition = {};
   Steps steps = {};
   Steps on_error = {};
   std::optional<Duration> timeout = {};
   std::optional<Concurrency> concurrency = {};
   std::optional<Dedupe> dedupe = {};
-  std::optional<Expression> order = {};  ///< Runs of one value go one after the other.
+  std::optional<PlacedExpression> order = {};  ///< Runs of one value go one after the other.
   Place place = {};
 };
 

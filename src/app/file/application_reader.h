@@ -106,8 +106,8 @@ class ApplicationReader : public ContractReader {
                         std::string_view what);
 
   // Expressions and what holds them (expression_reader.cc).
-  void ReadExpression(const Cursor& at, Variables allowed, Expression& into);
-  void ReadExpression(const Cursor& at, Variables allowed, std::optional<Expression>& into);
+  void ReadExpression(const Cursor& at, Variables allowed, PlacedExpression& into);
+  void ReadExpression(const Cursor& at, Variables allowed, std::optional<PlacedExpression>& into);
   void ReadTemplate(const Cursor& at, Variables allowed, Template& into);
   void ReadMapping(const Cursor& at, Variables allowed, Mapping& into);
   void ReadReference(const Cursor& at, std::string_view example, Reference& into);

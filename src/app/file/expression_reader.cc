@@ -61,7 +61,9 @@ void ApplicationReader::CheckVariables(const Cursor& at, const Expression& expre
   }
 }
 
-void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed, Expression& into) {
+void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
+                                       PlacedExpression& into) {
+  into.place = {at.line, at.column, at.path};
   if (at.node->kind != Kind::kScalar || Trim(at.node->text).empty()) {
     return Expected(at, "an expression such as .total > 100");
   }
@@ -70,18 +72,18 @@ void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed, Expr
     const auto parsed = Template::Parse(Trim(text), kVariables);
     if (!parsed) return ReportIn(at, parsed.error());
     if (parsed->IsExpression()) {
-      into = parsed->Expressions().front();
-      return CheckVariables(at, into, allowed);
+      into.expression = parsed->Expressions().front();
+      return CheckVariables(at, into.expression, allowed);
     }
   }
   auto parsed = Expression::Parse(text, kVariables);
   if (!parsed) return ReportIn(at, parsed.error());
-  into = *std::move(parsed);
-  CheckVariables(at, into, allowed);
+  into.expression = *std::move(parsed);
+  CheckVariables(at, into.expression, allowed);
 }
 
 void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
-                                       std::optional<Expression>& into) {
+                                       std::optional<PlacedExpression>& into) {
   ReadExpression(at, allowed, into.emplace());
 }
 
@@ -94,6 +96,7 @@ void ApplicationReader::ReadTemplate(const Cursor& at, Variables allowed, Templa
 }
 
 void ApplicationReader::ReadMapping(const Cursor& at, Variables allowed, Mapping& into) {
+  into.place = {at.line, at.column, at.path};
   switch (at.node->kind) {
     case Kind::kNull:
       return;

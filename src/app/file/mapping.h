@@ -10,6 +10,19 @@
 
 namespace mesg::app {
 
+/// Where something stands in the file, for what is found out later.
+struct Place {
+  int line = 0;
+  int column = 0;
+  std::string path = {};
+};
+
+/// An expression and where it stands.
+struct PlacedExpression {
+  Expression expression = {};
+  Place place = {};
+};
+
 /// Data with expressions in it, as it stands in a file: what becomes a task's inputs.
 struct Mapping {
   enum class Kind : std::uint8_t { kLiteral, kTemplate, kList, kObject };
@@ -19,6 +32,7 @@ struct Mapping {
   std::vector<Template> text = {};  ///< One, for kTemplate.
   std::vector<Mapping> items = {};  ///< Of a list, or of an object beside `keys`.
   std::vector<std::string> keys = {};
+  Place place = {};
 
   /// Makes a list or an object that holds no expression a literal.
   void Simplify();

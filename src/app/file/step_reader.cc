@@ -248,7 +248,7 @@ WaitStep ApplicationReader::ReadWait(const Cursor& at) {
     ReadDuration(at, duration);
     return {duration};
   }
-  Expression until;
+  PlacedExpression until;
   if (at.node->kind == Kind::kScalar) {
     ReadExpression(at, kStepVariables, until);
   } else if (const YamlNode* found = at.node->Find("until");
