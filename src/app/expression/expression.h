@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ class Expression {
   /// What it reads of its input and its variables, in the order of the source, as far as that can
   /// be told without evaluating it.
   std::vector<PathUse> Paths() const;
+  /// The path that it is, when it is one and nothing else.
+  std::optional<PathUse> AsPath() const;
   /// jq source of the same meaning, for the helper.
   std::string ToJq() const;
 

@@ -20,7 +20,6 @@ class Walker {
     return std::move(uses_);
   }
 
- private:
   // The path that `node` is, or nothing.
   std::optional<PathUse> PathOf(const Node& node, bool input) const {
     if (node.kind == Kind::kIdentity && input) return PathUse{.at = node.at};
@@ -42,6 +41,7 @@ class Walker {
     return path;
   }
 
+ private:
   void Walk(const Node& node, bool input) {
     if (auto path = PathOf(node, input)) {
       uses_.push_back(*std::move(path));
@@ -90,6 +90,11 @@ class Walker {
 
 std::vector<PathUse> Expression::Paths() const {
   return Walker(parsed_->scope_size).Run(*parsed_->root);
+}
+
+std::optional<PathUse> Expression::AsPath() const {
+  auto path = Walker(parsed_->scope_size).PathOf(*parsed_->root, true);
+  return path && path->whole ? path : std::nullopt;
 }
 
 }  // namespace mesg::app

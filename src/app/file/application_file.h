@@ -96,11 +96,13 @@ struct ApproveStep {
 struct EmitStep {
   std::string event;
   Mapping with;
+  Place place;
 };
 /// Runs another workflow of the file and waits for its end.
 struct RunStep {
   std::string workflow;
   Mapping with;
+  Place place;
 };
 /// Ends the run, done.
 struct StopStep {

@@ -19,8 +19,6 @@ void Mapping::Simplify() {
     literal = Value::Of(std::move(members));
   }
   kind = Kind::kLiteral;
-  items.clear();
-  keys.clear();
 }
 
 }  // namespace mesg::app

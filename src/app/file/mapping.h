@@ -37,11 +37,11 @@ struct Mapping {
   /// Makes a list or an object that holds no expression a literal.
   void Simplify();
 
-  /// Calls `visit(const Expression&)` for each expression, in the order of the file.
+  /// Calls `visit(const Expression&, const Place&)` for each expression, in the order of the file.
   template <typename Visit>
   void ForEachExpression(Visit&& visit) const {
     for (const Template& one : text) {
-      for (const Expression& expression : one.Expressions()) visit(expression);
+      for (const Expression& expression : one.Expressions()) visit(expression, place);
     }
     for (const Mapping& item : items) item.ForEachExpression(visit);
   }

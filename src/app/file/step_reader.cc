@@ -147,14 +147,15 @@ Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor
   }
   if (action == "emit" || action == "run") {
     std::string name;
+    const Place place{value.line, value.column, value.path};
     if (ReadText(value, name) && name.empty()) {
       Expected(value,
                action == "emit" ? "an event of this application" : "a workflow of this file");
     }
     Mapping with;
     if (const Cursor* data = Find(members, "with")) ReadMapping(*data, kStepVariables, with);
-    if (action == "emit") return EmitStep{std::move(name), std::move(with)};
-    return RunStep{std::move(name), std::move(with)};
+    if (action == "emit") return EmitStep{std::move(name), std::move(with), place};
+    return RunStep{std::move(name), std::move(with), place};
   }
   if (action == "stop") {
     StopStep step;

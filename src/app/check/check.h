@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "app/file/application_file.h"
+#include "base/result.h"
+#include "model/service_definition.h"
+
+namespace mesg::app {
+
+/// The contracts of the services an application uses, by alias. One that is not there was not
+/// found: what concerns it alone is not checked.
+using Contracts = std::map<std::string, const ServiceDefinition*, std::less<>>;
+
+/// What is wrong with an application beside the services it uses.
+struct Findings {
+  std::vector<Violation> errors;    ///< It cannot be deployed.
+  std::vector<Violation> warnings;  ///< It can, but is this meant?
+};
+
+/// Compares an application with its services: services, events, tasks, workflows and fields that do
+/// not exist, with the nearest name; inputs of tasks that are missing, unknown or of another type;
+/// steps that are referred to where they have not been done on every way; steps that are never
+/// reached; schedules that are none. Warns of inputs nobody uses and of workflows that start
+/// themselves. Everything at once, in the order of the file.
+Findings Check(const ApplicationFile& file, const Contracts& contracts);
+
+}  // namespace mesg::app
