@@ -226,7 +226,6 @@ class Checker {
     for (const Step& step : steps) {
       if (ended) {
         Report(step.place, "is never reached: the step before it ends the run");
-        ended = false;
       }
       CheckStep(step, data, ids);
       const bool ends = std::holds_alternative<StopStep>(step.action) ||
