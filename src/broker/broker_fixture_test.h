@@ -334,7 +334,7 @@ class BrokerTest : public testing::Test {
   template <typename Work>
   void DuringDeploy(const std::vector<engine::Instance>& next, Work&& work) {
     Settle();
-    stores_[0]->Stall();
+    slow_[0]->Stall();
     std::vector<std::promise<Result<void>>> deployed(next.size());
     for (std::size_t i = 0; i < next.size(); ++i) {
       broker_->Deploy(
@@ -343,7 +343,7 @@ class BrokerTest : public testing::Test {
     Settle();
     work();
     Settle();
-    stores_[0]->Release();
+    slow_[0]->Release();
     for (auto& promise : deployed) EXPECT_TRUE(promise.get_future().get());
   }
 
