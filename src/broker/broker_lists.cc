@@ -79,8 +79,12 @@ constexpr std::size_t kTurnsPerPage = 256;
 
 /// Those that fit and were created before number `before`, newest first, as far as one turn goes;
 /// from the partition's own thread. Payloads are not copied there.
-OpenLook LookAtOpen(PartitionThread& thread, const ExecutionQuery& query, std::uint64_t before) {
-  std::promise<OpenLook> promise;
+///
+/// A look that comes to the end is answered when all that was decided before it is durable: what is
+/// no longer open then is found among the closed ones.
+Result<OpenLook> LookAtOpen(PartitionThread& thread, const ExecutionQuery& query,
+                            std::uint64_t before) {
+  std::promise<Result<OpenLook>> promise;
   thread.SubmitAlways([&](Partition& partition, TimePoint) {
     OpenLook look;
     const auto& open = partition.GetEngine().Current().OpenByNumber();
@@ -100,8 +104,13 @@ OpenLook LookAtOpen(PartitionThread& thread, const ExecutionQuery& query, std::u
       std::tie(found.waiting_for, found.waiting_since) = partition.Workers().WaitsFor(execution);
     }
     look.at_end = next == open.begin();
-    look.before = look.at_end ? 0 : next->first;
-    promise.set_value(std::move(look));
+    if (!look.at_end) {
+      look.before = next->first;
+      return promise.set_value(std::move(look));
+    }
+    partition.WhenDurable([&promise, look = std::move(look)](const Result<void>& durable) {
+      promise.set_value(durable ? Result<OpenLook>(look) : durable.error());
+    });
   });
   return promise.get_future().get();
 }
@@ -116,8 +125,8 @@ struct OpenRead {
 Result<OpenRead> ReadOpen(const PartitionPlace& place, const ExecutionQuery& query,
                           std::uint64_t before, PageRoom& room, ExecutionPage& page) {
   for (std::size_t turn = 0; turn < kTurnsPerPage; ++turn) {
-    OpenLook look = LookAtOpen(*place.thread, query, before);
-    for (OpenExecution& found : look.found) {
+    const OpenLook look = MESG_TRY(LookAtOpen(*place.thread, query, before));
+    for (const OpenExecution& found : look.found) {
       if (room.Full()) return OpenRead{found.created_number + 1, false};
       auto execution = MESG_TRY(ReadExecution(*place.store, found.id));
       // Not durable yet, or closed meanwhile: then it is among the results.
@@ -125,8 +134,7 @@ Result<OpenRead> ReadOpen(const PartitionPlace& place, const ExecutionQuery& que
       if (found.delivered) execution->state = ExecutionState::kDispatched;
       if (!Wanted(query, *execution, execution->state)) continue;
       if (!room.Take(SizeOf(*execution))) return OpenRead{found.created_number + 1, false};
-      page.executions.push_back(
-          {std::move(execution), std::move(found.waiting_for), found.waiting_since});
+      page.executions.push_back({std::move(execution), found.waiting_for, found.waiting_since});
     }
     before = look.before;
     if (look.at_end) return OpenRead{0, true};
@@ -338,7 +346,7 @@ void Broker::List(ExecutionQuery query, const Reply<ExecutionPage>& reply) {
   ExecutionPage page;
   PageRoom room(query.limit, settings_.limits.list_bytes);
   // Open ones first, then closed ones by the order of their results, each newest first. One that
-  // closes between two pages may come twice; one whose end is on its way to the disk may be missed.
+  // closes between two pages may come twice, but is not missed.
   if (start->part == PageStart::kOpen) {
     for (; start->slot < slots.size(); ++start->slot) {
       const auto read = ReadOpen(slots[start->slot]->place, query,

@@ -1,3 +1,5 @@
+#include <future>
+
 #include <gmock/gmock.h>
 
 #include "broker/broker_fixture_test.h"
@@ -8,6 +10,7 @@
 namespace mesg::broker {
 namespace {
 
+using testing::ElementsAre;
 using testing::ElementsAreArray;
 
 constexpr std::size_t kKiB = 1024;
@@ -158,6 +161,22 @@ TEST_P(ListsTest, LargeDeadLettersAreListedOnce) {
   auto numbers = AllExecutions(query);
   std::ranges::sort(numbers);
   EXPECT_THAT(numbers, ElementsAreArray(Numbers(20)));
+}
+
+// Its end is decided, so that it is not open any more, and not on the disk yet.
+TEST_P(ListsTest, WhatIsBeingFinishedIsListedOnce) {
+  CreateLarge(1);
+  const auto worker = ConnectToAll();
+  const std::string delivery = worker->Take(0).id;
+  for (const auto& store : slow_) store->Stall();
+  std::promise<void> answered;
+  broker_->Answer("", "w", {Sent(delivery)}, [&](auto) { answered.set_value(); });
+  Settle();
+  auto listed = std::async(std::launch::async, [this] { return AllExecutions({}); });
+  Settle();
+  for (const auto& store : slow_) store->Release();
+  answered.get_future().get();
+  EXPECT_THAT(listed.get(), ElementsAre("000"));
 }
 
 TEST_P(ListsTest, LargeKeysAreListedAndGotOnce) {

@@ -128,15 +128,18 @@ void Partition::Submit(engine::Command command, Reply reply, TimePoint now) {
 }
 
 void Partition::Refuse(Error error, Reply reply) {
+  if (!failed_) ++counted_.refused;
+  WhenDurable([reply = std::move(reply), error = std::move(error)](const Result<void>& committed) {
+    reply(committed ? error : committed.error());
+  });
+}
+
+void Partition::WhenDurable(std::function<void(const Result<void>&)> told) {
   if (failed_) {
-    reply(Stopping());
-    return;
+    told(Stopping());
+  } else {
+    replies_.push_back(std::move(told));
   }
-  ++counted_.refused;
-  replies_.emplace_back(
-      [reply = std::move(reply), error = std::move(error)](const Result<void>& committed) {
-        reply(committed ? error : committed.error());
-      });
 }
 
 void Partition::Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,

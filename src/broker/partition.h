@@ -60,6 +60,9 @@ class Partition {
   void Submit(engine::Command command, Reply reply, TimePoint now);
   /// `reply` comes with `error` when all it may depend on is durable.
   void Refuse(Error error, Reply reply);
+  /// Calls `told` when all that is decided so far is durable, or with the error that keeps it from
+  /// being.
+  void WhenDurable(std::function<void(const Result<void>&)> told);
   /// Create with a sink for the ends: refs[i] is told for the i-th execution, after `reply`.
   void Create(engine::Create command, const std::weak_ptr<ResultSink>& sink,
               const std::vector<std::uint64_t>& refs, Reply reply, TimePoint now);
