@@ -171,6 +171,28 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
 
 bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
+void AppendUtf8(std::uint32_t code_point, std::string& into) {
+  constexpr std::uint32_t kReplacement = 0xFFFD;
+  const bool surrogate = code_point >= 0xD800 && code_point < 0xE000;
+  const std::uint32_t code = surrogate || code_point > 0x10FFFF ? kReplacement : code_point;
+  const auto lead = [&](std::uint32_t mark, int shift) {
+    into += static_cast<char>(mark | code >> shift);
+  };
+  const auto follow = [&](int shift) { into += static_cast<char>(0x80 | (code >> shift & 0x3F)); };
+  if (code < 0x80) return lead(0, 0);
+  if (code < 0x800) {
+    lead(0xC0, 6);
+  } else if (code < 0x10000) {
+    lead(0xE0, 12);
+    follow(6);
+  } else {
+    lead(0xF0, 18);
+    follow(12);
+    follow(6);
+  }
+  follow(0);
+}
+
 std::string Shortened(std::string text, std::size_t limit) {
   if (text.size() <= limit) return text;
   const std::string mark = fmt::format(" ... (cut, it had {} bytes)", text.size());

@@ -39,6 +39,10 @@ std::string_view Nearest(std::string_view word, const std::vector<std::string_vi
 /// True when `text` is well-formed UTF-8.
 bool IsUtf8(std::string_view text);
 
+/// Appends one character, in one to four bytes. What is none (half of a surrogate pair, more than
+/// 0x10FFFF) becomes U+FFFD.
+void AppendUtf8(std::uint32_t code_point, std::string& into);
+
 /// `text`; when it has more than `limit` bytes, as many whole characters of it as fit with a mark
 /// that says how long it was. The mark alone when not even that fits.
 std::string Shortened(std::string text, std::size_t limit);

@@ -65,6 +65,27 @@ TEST(EncodingTest, QuotedTextIsJson) {
   EXPECT_EQ(QuoteJson("cut\xe2\x82"), "\"cut\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
+// Each length's first and last, and what is no character.
+TEST(EncodingTest, CodePointsBecomeUtf8) {
+  const auto utf8 = [](std::uint32_t code_point) {
+    std::string text = "<";
+    AppendUtf8(code_point, text);
+    return text.substr(1);
+  };
+  EXPECT_EQ(utf8(0), "\0"s);
+  EXPECT_EQ(utf8(0x7F), "\x7F");
+  EXPECT_EQ(utf8(0x80), "\xC2\x80");
+  EXPECT_EQ(utf8(0x7FF), "\xDF\xBF");
+  EXPECT_EQ(utf8(0x800), "\xE0\xA0\x80");
+  EXPECT_EQ(utf8(0xFFFF), "\xEF\xBF\xBF");
+  EXPECT_EQ(utf8(0x10000), "\xF0\x90\x80\x80");
+  EXPECT_EQ(utf8(0x10FFFF), "\xF4\x8F\xBF\xBF");
+  for (const std::uint32_t none : {0xD800U, 0xDFFFU, 0x110000U, 0xFFFFFFFFU}) {
+    EXPECT_EQ(utf8(none), "\xEF\xBF\xBD") << none;
+  }
+  for (std::uint32_t code = 0; code <= 0x10FFFF; code += 13) EXPECT_TRUE(IsUtf8(utf8(code)));
+}
+
 TEST(EncodingTest, ShortenedKeepsWholeCharactersAndSaysHowLongItWas) {
   EXPECT_EQ(Shortened("short", 5), "short");
   const std::string mark = " ... (cut, it had 100 bytes)";

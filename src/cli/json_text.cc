@@ -37,25 +37,6 @@ std::size_t NumberLength(std::string_view text) {
   return at;
 }
 
-void AppendUtf8(std::string& out, unsigned code) {
-  const auto byte = [&out](unsigned value) { out += static_cast<char>(value); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xC0 | code >> 6);
-    byte(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    byte(0xE0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3F));
-    byte(0x80 | (code & 0x3F));
-  } else {
-    byte(0xF0 | code >> 18);
-    byte(0x80 | (code >> 12 & 0x3F));
-    byte(0x80 | (code >> 6 & 0x3F));
-    byte(0x80 | (code & 0x3F));
-  }
-}
-
 /// Checks one JSON text and writes it again in another layout.
 class Writer {
  public:
@@ -238,7 +219,7 @@ class Writer {
     } else if (code >= 0xD800 && code <= 0xDFFF) {
       return Wrong("the other half of a surrogate pair");
     }
-    AppendUtf8(meaning, code);
+    AppendUtf8(code, meaning);
     return {};
   }
 

@@ -22,24 +22,6 @@ unsigned HexAt(std::string_view text, std::size_t at) {
   return code;
 }
 
-void AppendUtf8(unsigned code, std::string& into) {
-  if (code < 0x80) {
-    into += static_cast<char>(code);
-  } else if (code < 0x800) {
-    into += static_cast<char>(0xc0 | (code >> 6));
-    into += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    into += static_cast<char>(0xe0 | (code >> 12));
-    into += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    into += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    into += static_cast<char>(0xf0 | (code >> 18));
-    into += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-    into += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    into += static_cast<char>(0x80 | (code & 0x3f));
-  }
-}
-
 /// Appends what stands between the quotes of a valid JSON string, decoded.
 void AppendDecoded(std::string_view raw, std::string& into) {
   for (std::size_t i = 0; i < raw.size();) {

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/encoding.h"
+
 namespace mesg::app {
 namespace {
 
@@ -21,25 +23,6 @@ constexpr std::array<std::string_view, 33> kSymbols = {
     ">=",  "//",  "..", "|",  ",",  "+",  "-",  "*",  "/",  "%",  "=",
     "<",   ">",   "(",  ")",  "[",  "]",  "{",  "}",  ":",  ";",  ".",
 };
-
-void AppendUtf8(std::uint32_t code, std::string& into) {
-  const auto byte = [&](std::uint32_t bits) { into += static_cast<char>(bits); };
-  if (code < 0x80) {
-    byte(code);
-  } else if (code < 0x800) {
-    byte(0xC0 | code >> 6);
-    byte(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    byte(0xE0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3F));
-    byte(0x80 | (code & 0x3F));
-  } else {
-    byte(0xF0 | code >> 18);
-    byte(0x80 | (code >> 12 & 0x3F));
-    byte(0x80 | (code >> 6 & 0x3F));
-    byte(0x80 | (code & 0x3F));
-  }
-}
 
 class Lexer {
  public:
@@ -90,7 +73,6 @@ class Lexer {
     }
   }
 
-  // A name and further ones behind "::", which modules would use.
   std::string Name() {
     const std::size_t start = at_;
     while (IsLetter(Peek()) || IsDigit(Peek())) ++at_;

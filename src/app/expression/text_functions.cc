@@ -35,25 +35,6 @@ Result<void> RequireText(const Value& value, std::string_view function) {
   return InvalidArgument("{}: expected a text, got {}", function, Show(value));
 }
 
-void AppendCodePoint(std::uint32_t code, std::string& into) {
-  const auto byte = [&](std::uint32_t bits) { into += static_cast<char>(bits); };
-  if (code < 0x80) {
-    byte(code);
-    return;
-  }
-  if (code < 0x800) {
-    byte(0xC0 | code >> 6);
-  } else if (code < 0x10000) {
-    byte(0xE0 | code >> 12);
-    byte(0x80 | (code >> 6 & 0x3F));
-  } else {
-    byte(0xF0 | code >> 18);
-    byte(0x80 | (code >> 12 & 0x3F));
-    byte(0x80 | (code >> 6 & 0x3F));
-  }
-  byte(0x80 | (code & 0x3F));
-}
-
 Result<Value> WithCase(const Value& input, std::string_view function, char first, char last,
                        Meter& meter) {
   MESG_TRY(RequireText(input, function));
@@ -229,7 +210,7 @@ Result<Value> Implode(const Value& input, Arguments, Meter& meter) {
     if (!code || *code < 0 || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000)) {
       return InvalidArgument("implode: {} is no code point", Show(item));
     }
-    AppendCodePoint(static_cast<std::uint32_t>(*code), text);
+    AppendUtf8(static_cast<std::uint32_t>(*code), text);
   }
   return Value::Text(std::move(text));
 }
