@@ -33,7 +33,7 @@ const std::vector<R::Field<TaskDefinition>>& R::Fields() {
       {"additional", "true, false or {inputs, outputs}",
        "Whether inputs and the one output set may hold undeclared fields (true).",
        &R::ReadTaskAdditionalLater},
-      {"timeout", "duration", "How long one attempt may take.", &R::ReadTaskTimeout},
+      {"timeout", "duration", "How long one attempt may take.", &R::ReadTimeField<T, &T::timeout>},
       {"retry", "mapping", "How failed attempts are repeated.", &R::ReadTaskRetry},
       {"effect", "none, idempotent or once", "What performing it twice would do (idempotent).",
        &R::ReadTaskEffect},

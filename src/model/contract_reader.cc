@@ -122,11 +122,6 @@ void ContractReader::ReadTaskAdditional(const Cursor& at, TaskDefinition& into) 
   }
 }
 
-void ContractReader::ReadTaskTimeout(const Cursor& at, TaskDefinition& into) {
-  Duration timeout{};
-  if (ReadDuration(at, timeout)) into.timeout = timeout;
-}
-
 void ContractReader::ReadTaskRetry(const Cursor& at, TaskDefinition& into) {
   ReadRetry(at, into.retry);
 }

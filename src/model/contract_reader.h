@@ -33,10 +33,6 @@ class ContractReader : public YamlReader {
   void ReadMap(const Cursor& at, std::string_view what, T& into) {
     ReadFields(at, what, Fields<T>(), into);
   }
-  template <typename T, std::string T::*Text>
-  void ReadTextField(const Cursor& at, T& into) {
-    ReadText(at, into.*Text);
-  }
 
   void ReadEventData(const Cursor& at, EventDefinition& into);
   void ReadEventAdditional(const Cursor& at, EventDefinition& into);
@@ -44,7 +40,6 @@ class ContractReader : public YamlReader {
   void ReadTaskOutputs(const Cursor& at, TaskDefinition& into);
   void ReadTaskAdditionalLater(const Cursor&, TaskDefinition&) {}
   void ReadTaskAdditional(const Cursor& at, TaskDefinition& into);
-  void ReadTaskTimeout(const Cursor& at, TaskDefinition& into);
   void ReadTaskRetry(const Cursor& at, TaskDefinition& into);
   void ReadTaskEffect(const Cursor& at, TaskDefinition& into);
   void ReadOutputData(const Cursor& at, OutputDefinition& into);

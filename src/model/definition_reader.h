@@ -33,10 +33,6 @@ class DefinitionReader : public ContractReader {
   void ReadMap(const Cursor& at, std::string_view what, T& into) {
     ReadFields(at, what, Fields<T>(), into);
   }
-  template <typename T, std::string T::*Text>
-  void ReadTextField(const Cursor& at, T& into) {
-    ReadText(at, into.*Text);
-  }
   template <typename T, std::vector<std::string> T::*List>
   void ReadListField(const Cursor& at, T& into) {
     ReadUniqueTexts(at, into.*List);

@@ -152,6 +152,13 @@ bool YamlReader::ReadDuration(const Cursor& at, Duration& into) {
   return false;
 }
 
+bool YamlReader::ReadDuration(const Cursor& at, std::optional<Duration>& into) {
+  Duration duration{};
+  if (!ReadDuration(at, duration)) return false;
+  into = duration;
+  return true;
+}
+
 bool YamlReader::ReadNumber(const Cursor& at, double least, double most, double& into) {
   if (at.node->kind == YamlNode::Kind::kScalar && !at.node->quoted) {
     const std::string& text = at.node->text;

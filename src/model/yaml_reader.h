@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,10 +76,21 @@ class YamlReader {
   bool ReadText(const Cursor& at, std::string& into);
   bool ReadFlag(const Cursor& at, bool& into);
   bool ReadDuration(const Cursor& at, Duration& into);
+  bool ReadDuration(const Cursor& at, std::optional<Duration>& into);
   bool ReadNumber(const Cursor& at, double least, double most, double& into);
   void ReadTexts(const Cursor& at, std::string_view example, std::vector<std::string>& into);
   void ReadUniqueTexts(const Cursor& at, std::vector<std::string>& into);
   bool CheckKey(const Cursor& at, std::string_view key);
+
+  // For rows of a table of fields: a member that is only read.
+  template <typename T, std::string T::*Text>
+  void ReadTextField(const Cursor& at, T& into) {
+    ReadText(at, into.*Text);
+  }
+  template <typename T, std::optional<Duration> T::*Time>
+  void ReadTimeField(const Cursor& at, T& into) {
+    ReadDuration(at, into.*Time);
+  }
 
   void UnknownKey(const Cursor& at, std::string_view key,
                   const std::vector<std::string_view>& known);

@@ -49,7 +49,7 @@ const std::vector<R::Field<Workflow>>& R::Fields() {
        &R::ReadWorkflowSteps},
       {"catch", "list of steps", "What it does when a step failed; $error says why.",
        &R::ReadWorkflowCatch},
-      {"timeout", "duration", "How long a run may take.", &R::ReadWorkflowTimeout},
+      {"timeout", "duration", "How long a run may take.", &R::ReadTimeField<W, &W::timeout>},
       {"concurrency", "whole number or mapping", "How many runs there may be at once.",
        &R::ReadConcurrency},
       {"dedupe", "expression or mapping", "Triggers with the same value start one run.",

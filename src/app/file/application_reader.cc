@@ -201,10 +201,6 @@ void ApplicationReader::ReadWorkflowCatch(const Cursor& at, Workflow& into) {
   ReadSteps(at, into.on_error);
 }
 
-void ApplicationReader::ReadWorkflowTimeout(const Cursor& at, Workflow& into) {
-  ReadTime(at, into.timeout);
-}
-
 void ApplicationReader::ReadConcurrency(const Cursor& at, Workflow& into) {
   Concurrency& concurrency = into.concurrency.emplace();
   if (at.node->kind == Kind::kScalar) return ReadLimit(at, concurrency);

@@ -45,15 +45,6 @@ class ApplicationReader : public ContractReader {
   void ReadMap(const Cursor& at, std::string_view what, T& into) {
     ReadFields(at, what, Fields<T>(), into);
   }
-  template <typename T, std::string T::*Text>
-  void ReadTextField(const Cursor& at, T& into) {
-    ReadText(at, into.*Text);
-  }
-
-  template <typename T, std::optional<Duration> T::*Time>
-  void ReadTimeField(const Cursor& at, T& into) {
-    ReadTime(at, into.*Time);
-  }
 
   // The application and its workflows (application_reader.cc).
   void ReadInputs(const Cursor& at, ApplicationFile& into);
@@ -72,7 +63,6 @@ class ApplicationReader : public ContractReader {
   void ReadWorkflowIf(const Cursor& at, Workflow& into);
   void ReadWorkflowSteps(const Cursor& at, Workflow& into) { ReadSteps(at, into.steps); }
   void ReadWorkflowCatch(const Cursor& at, Workflow& into);
-  void ReadWorkflowTimeout(const Cursor& at, Workflow& into);
   void ReadConcurrency(const Cursor& at, Workflow& into);
   void ReadLimit(const Cursor& at, Concurrency& into);
   void ReadConcurrencyKey(const Cursor& at, Concurrency& into);
@@ -112,7 +102,6 @@ class ApplicationReader : public ContractReader {
   void ReadMapping(const Cursor& at, Variables allowed, Mapping& into);
   void ReadReference(const Cursor& at, std::string_view example, Reference& into);
   bool ReadCount(const Cursor& at, std::size_t most, std::size_t& into);
-  void ReadTime(const Cursor& at, std::optional<Duration>& into);
   void CheckVariables(const Cursor& at, const Expression& expression, Variables allowed);
   void ReportIn(const Cursor& at, const Error& error);
   bool CheckIdentifier(const Cursor& at, std::string_view name, std::string_view what);

@@ -157,11 +157,6 @@ bool ApplicationReader::ReadCount(const Cursor& at, std::size_t most, std::size_
   return true;
 }
 
-void ApplicationReader::ReadTime(const Cursor& at, std::optional<Duration>& into) {
-  Duration duration{};
-  if (ReadDuration(at, duration)) into = duration;
-}
-
 bool ApplicationReader::CheckIdentifier(const Cursor& at, std::string_view name,
                                         std::string_view what) {
   const bool good = !name.empty() && name.size() <= 63 && !IsDigit(name.front()) &&

@@ -114,7 +114,7 @@ void ApplicationReader::ReadCommon(const StepMembers& members, Step& into) {
     ReadExpression(*at, kStepVariables, into.condition);
   }
   if (const Cursor* at = Find(members, "retry")) ReadRetry(*at, into.retry);
-  if (const Cursor* at = Find(members, "timeout")) ReadTime(*at, into.timeout);
+  if (const Cursor* at = Find(members, "timeout")) ReadDuration(*at, into.timeout);
   if (const Cursor* at = Find(members, "catch")) ReadSteps(*at, into.on_error);
   if (const Cursor* at = Find(members, "compensate")) ReadSteps(*at, into.compensation);
 }
