@@ -1,5 +1,6 @@
 #include "cli/client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -10,8 +11,10 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "mesg/v1/admin.grpc.pb.h"
+#include "mesg/v1/applications.grpc.pb.h"
 #include "mesg/v1/events.grpc.pb.h"
 #include "mesg/v1/executions.grpc.pb.h"
+#include "mesg/v1/runs.grpc.pb.h"
 #include "mesg/v1/services.grpc.pb.h"
 
 namespace mesg::cli {
@@ -48,17 +51,18 @@ void ReadDetails(const std::string& bytes, Error& error) {
   }
 }
 
-}  // namespace
-
-struct Client::Connection {
-  explicit Connection(const std::string& to)
+/// The stubs and what every call shares.
+struct Channels {
+  explicit Channels(const std::string& to)
       : endpoint(to),
         channel(Connect(to)),
         admin(v1::Admin::NewStub(channel)),
         services(v1::Services::NewStub(channel)),
         events(v1::Events::NewStub(channel)),
         executions(v1::Executions::NewStub(channel)),
-        dead_letters(v1::DeadLetters::NewStub(channel)) {}
+        dead_letters(v1::DeadLetters::NewStub(channel)),
+        applications(v1::Applications::NewStub(channel)),
+        runs(v1::Runs::NewStub(channel)) {}
 
   Error ToError(const grpc::Status& status) const {
     Error error{static_cast<Code>(status.error_code()), status.error_message()};
@@ -98,19 +102,23 @@ struct Client::Connection {
   const std::unique_ptr<v1::Events::Stub> events;
   const std::unique_ptr<v1::Executions::Stub> executions;
   const std::unique_ptr<v1::DeadLetters::Stub> dead_letters;
+  const std::unique_ptr<v1::Applications::Stub> applications;
+  const std::unique_ptr<v1::Runs::Stub> runs;
 };
-
-Client::Client(std::string endpoint)
-    : endpoint_(std::move(endpoint)), connection_(std::make_unique<Connection>(endpoint_)) {}
-Client::~Client() = default;
-
-namespace {
 
 /// Drops what a successful call answered.
 template <typename T>
 Result<void> Ignore(const Result<T>& result) {
   if (!result) return result.error();
   return {};
+}
+
+/// A callback that takes whatever comes.
+std::function<bool(const v1::RunsProgress&)> GoOn(const Client::OnRunsProgress& on_progress) {
+  return [&on_progress](const v1::RunsProgress& progress) {
+    on_progress(progress);
+    return true;
+  };
 }
 
 /// Cancels a call when a stop is requested.
@@ -144,6 +152,38 @@ class CancelAfter {
 };
 
 }  // namespace
+
+struct Client::Connection : Channels {
+  using Channels::Channels;
+
+  /// One call that answers until it has no more to say, the stop comes or `on_response` returns
+  /// false.
+  template <typename Response, typename Stub, typename Request>
+  Result<void> Stream(Stub& stub,
+                      std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
+                          grpc::ClientContext*, const Request&),
+                      const Request& request,
+                      const std::function<bool(const Response&)>& on_response,
+                      std::stop_token stop) const {
+    grpc::ClientContext context;
+    const CancelOnStop cancel(context, std::move(stop));
+    const auto stream = (stub.*method)(&context, request);
+    Response response;
+    while (stream->Read(&response)) {
+      if (on_response(response)) continue;
+      context.TryCancel();
+      static_cast<void>(stream->Finish());
+      return {};
+    }
+    const grpc::Status status = stream->Finish();
+    if (!status.ok()) return ToError(status);
+    return {};
+  }
+};
+
+Client::Client(std::string endpoint)
+    : endpoint_(std::move(endpoint)), connection_(std::make_unique<Connection>(endpoint_)) {}
+Client::~Client() = default;
 
 Result<v1::StatusResponse> Client::Status() {
   return connection_->Call(*connection_->admin, &v1::Admin::Stub::Status,
@@ -225,21 +265,12 @@ Result<v1::GetEnvironmentResponse> Client::GetEnvironment(const std::string& ser
 Result<void> Client::Logs(const v1::ServiceLogsRequest& request,
                           const std::function<bool(const v1::ServiceLogsResponse::Line&)>& on_line,
                           std::stop_token stop) {
-  grpc::ClientContext context;
-  const CancelOnStop cancel(context, std::move(stop));
-  const auto stream = connection_->services->Logs(&context, request);
-  v1::ServiceLogsResponse response;
-  while (stream->Read(&response)) {
-    for (const v1::ServiceLogsResponse::Line& line : response.lines()) {
-      if (on_line(line)) continue;
-      context.TryCancel();
-      static_cast<void>(stream->Finish());
-      return {};
-    }
-  }
-  const grpc::Status status = stream->Finish();
-  if (!status.ok()) return connection_->ToError(status);
-  return {};
+  const std::function<bool(const v1::ServiceLogsResponse&)> on_response =
+      [&](const v1::ServiceLogsResponse& response) {
+        return std::ranges::all_of(response.lines(), on_line);
+      };
+  return connection_->Stream(*connection_->services, &v1::Services::Stub::Logs, request,
+                             on_response, std::move(stop));
 }
 
 Result<v1::EmitResponse> Client::Emit(const v1::EmitRequest& request, const std::string& token) {
@@ -346,6 +377,87 @@ Result<v1::DropDeadLettersResponse> Client::DropDeadLetters(
 
 Result<v1::Execution> Client::ResolveDeadLetter(const v1::ResolveDeadLetterRequest& request) {
   return connection_->Call(*connection_->dead_letters, &v1::DeadLetters::Stub::Resolve, request);
+}
+
+Result<v1::ValidateApplicationResponse> Client::ValidateApplication(
+    const v1::ValidateApplicationRequest& request) {
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Validate, request);
+}
+
+Result<v1::DeployApplicationResponse> Client::DeployApplication(
+    const v1::DeployApplicationRequest& request) {
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Deploy, request);
+}
+
+Result<v1::ListApplicationsResponse> Client::ListApplications() {
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::List,
+                           v1::ListApplicationsRequest());
+}
+
+Result<v1::Application> Client::GetApplication(const std::string& name) {
+  v1::ApplicationSelection request;
+  request.set_name(name);
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Get, request);
+}
+
+Result<v1::Application> Client::PauseApplication(const std::string& name) {
+  v1::ApplicationSelection request;
+  request.set_name(name);
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Pause, request);
+}
+
+Result<v1::Application> Client::ResumeApplication(const std::string& name) {
+  v1::ApplicationSelection request;
+  request.set_name(name);
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Resume, request);
+}
+
+Result<v1::Application> Client::StopApplication(const v1::StopApplicationRequest& request) {
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Stop, request);
+}
+
+Result<v1::DeleteApplicationResponse> Client::DeleteApplication(
+    const v1::DeleteApplicationRequest& request) {
+  return connection_->Call(*connection_->applications, &v1::Applications::Stub::Delete, request);
+}
+
+Result<v1::Run> Client::StartRun(const v1::StartRunRequest& request) {
+  return connection_->Call(*connection_->runs, &v1::Runs::Stub::Start, request);
+}
+
+Result<v1::Run> Client::GetRun(const v1::GetRunRequest& request) {
+  return connection_->Call(*connection_->runs, &v1::Runs::Stub::Get, request);
+}
+
+Result<v1::ListRunsResponse> Client::ListRuns(const v1::ListRunsRequest& request) {
+  return connection_->Call(*connection_->runs, &v1::Runs::Stub::List, request);
+}
+
+Result<v1::Run> Client::CancelRun(const v1::CancelRunRequest& request) {
+  return connection_->Call(*connection_->runs, &v1::Runs::Stub::Cancel, request);
+}
+
+Result<v1::Run> Client::Decide(const v1::DecideRequest& request) {
+  return connection_->Call(*connection_->runs, &v1::Runs::Stub::Decide, request);
+}
+
+Result<void> Client::WatchRuns(const v1::WatchRunsRequest& request,
+                               const std::function<bool(const v1::Run&)>& on_run,
+                               std::stop_token stop) {
+  return connection_->Stream(*connection_->runs, &v1::Runs::Stub::Watch, request, on_run,
+                             std::move(stop));
+}
+
+Result<void> Client::RetryRuns(const v1::RunSelection& selection, const OnRunsProgress& on_progress,
+                               std::stop_token stop) {
+  return connection_->Stream(*connection_->runs, &v1::Runs::Stub::Retry, selection,
+                             GoOn(on_progress), std::move(stop));
+}
+
+Result<void> Client::ResetRuns(const v1::ResetRunsRequest& request,
+                               const OnRunsProgress& on_progress, std::stop_token stop) {
+  return connection_->Stream(*connection_->runs, &v1::Runs::Stub::Reset, request, GoOn(on_progress),
+                             std::move(stop));
 }
 
 }  // namespace mesg::cli

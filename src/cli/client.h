@@ -7,8 +7,10 @@
 
 #include "base/result.h"
 #include "mesg/v1/admin.pb.h"
+#include "mesg/v1/applications.pb.h"
 #include "mesg/v1/events.pb.h"
 #include "mesg/v1/executions.pb.h"
+#include "mesg/v1/runs.pb.h"
 #include "mesg/v1/services.pb.h"
 
 namespace mesg::cli {
@@ -77,6 +79,32 @@ class Client {
   Result<v1::RetryDeadLettersResponse> RetryDeadLetters(const v1::DeadLetterSelection& selection);
   Result<v1::DropDeadLettersResponse> DropDeadLetters(const v1::DeadLetterSelection& selection);
   Result<v1::Execution> ResolveDeadLetter(const v1::ResolveDeadLetterRequest& request);
+
+  Result<v1::ValidateApplicationResponse> ValidateApplication(
+      const v1::ValidateApplicationRequest& request);
+  Result<v1::DeployApplicationResponse> DeployApplication(
+      const v1::DeployApplicationRequest& request);
+  Result<v1::ListApplicationsResponse> ListApplications();
+  Result<v1::Application> GetApplication(const std::string& name);
+  Result<v1::Application> PauseApplication(const std::string& name);
+  Result<v1::Application> ResumeApplication(const std::string& name);
+  Result<v1::Application> StopApplication(const v1::StopApplicationRequest& request);
+  Result<v1::DeleteApplicationResponse> DeleteApplication(
+      const v1::DeleteApplicationRequest& request);
+
+  Result<v1::Run> StartRun(const v1::StartRunRequest& request);
+  Result<v1::Run> GetRun(const v1::GetRunRequest& request);
+  Result<v1::ListRunsResponse> ListRuns(const v1::ListRunsRequest& request);
+  /// Until Core has no more to say or `on_run` returns false.
+  Result<void> WatchRuns(const v1::WatchRunsRequest& request,
+                         const std::function<bool(const v1::Run&)>& on_run, std::stop_token stop);
+  Result<v1::Run> CancelRun(const v1::CancelRunRequest& request);
+  using OnRunsProgress = std::function<void(const v1::RunsProgress&)>;
+  Result<void> RetryRuns(const v1::RunSelection& selection, const OnRunsProgress& on_progress,
+                         std::stop_token stop);
+  Result<void> ResetRuns(const v1::ResetRunsRequest& request, const OnRunsProgress& on_progress,
+                         std::stop_token stop);
+  Result<v1::Run> Decide(const v1::DecideRequest& request);
 
  private:
   struct Connection;

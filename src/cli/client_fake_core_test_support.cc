@@ -9,8 +9,10 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "mesg/v1/admin.grpc.pb.h"
+#include "mesg/v1/applications.grpc.pb.h"
 #include "mesg/v1/events.grpc.pb.h"
 #include "mesg/v1/executions.grpc.pb.h"
+#include "mesg/v1/runs.grpc.pb.h"
 #include "mesg/v1/services.grpc.pb.h"
 
 namespace mesg::cli {
@@ -42,7 +44,9 @@ struct FakeCore::Server final : v1::Admin::Service,
                                 v1::Services::Service,
                                 v1::Events::Service,
                                 v1::Executions::Service,
-                                v1::DeadLetters::Service {
+                                v1::DeadLetters::Service,
+                                v1::Applications::Service,
+                                v1::Runs::Service {
   explicit Server(Script& to_play) : script(to_play) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -51,6 +55,8 @@ struct FakeCore::Server final : v1::Admin::Service,
     builder.RegisterService(static_cast<v1::Events::Service*>(this));
     builder.RegisterService(static_cast<v1::Executions::Service*>(this));
     builder.RegisterService(static_cast<v1::DeadLetters::Service*>(this));
+    builder.RegisterService(static_cast<v1::Applications::Service*>(this));
+    builder.RegisterService(static_cast<v1::Runs::Service*>(this));
     server = builder.BuildAndStart();
   }
   ~Server() override { server->Shutdown(std::chrono::system_clock::now()); }
@@ -102,7 +108,9 @@ struct FakeCore::Server final : v1::Admin::Service,
     const v1::DeployRequest::Open open = request.open();
     std::string archive;
     while (stream->Read(&request)) archive += request.chunk();
+    std::size_t turn = 0;
     const grpc::Status status = Note("Deploy", [&](Heard& h) {
+      turn = h.deployments.size();
       h.deployments.push_back(open);
       h.archive = archive;
     });
@@ -111,7 +119,11 @@ struct FakeCore::Server final : v1::Admin::Service,
     response.mutable_progress()->set_step("validate");
     stream->Write(response);
     v1::Service& deployed = *response.mutable_deployed();
-    if (!script.services.empty()) deployed = script.services.begin()->second;
+    if (turn < script.deployed.size()) {
+      deployed = script.deployed[turn];
+    } else if (!script.services.empty()) {
+      deployed = script.services.begin()->second;
+    }
     stream->Write(response);
     return grpc::Status::OK;
   }
@@ -264,6 +276,115 @@ struct FakeCore::Server final : v1::Admin::Service,
                        v1::Execution* out) override {
     *out = script.execution;
     return Note("Resolve", [&](Heard& h) { h.resolution = *in; });
+  }
+
+  // Applications
+  grpc::Status Validate(ServerContext*, const v1::ValidateApplicationRequest* in,
+                        v1::ValidateApplicationResponse* out) override {
+    *out = script.validation;
+    return Note("ValidateApplication", [&](Heard& h) { h.validation = *in; });
+  }
+  grpc::Status Deploy(ServerContext*, const v1::DeployApplicationRequest* in,
+                      v1::DeployApplicationResponse* out) override {
+    *out = script.application;
+    return Note("DeployApplication", [&](Heard& h) { h.applications.push_back(*in); });
+  }
+  grpc::Status List(ServerContext*, const v1::ListApplicationsRequest*,
+                    v1::ListApplicationsResponse* out) override {
+    for (const auto& [name, application] : script.applications) {
+      *out->add_applications() = application;
+    }
+    return Called("ListApplications");
+  }
+  grpc::Status FoundApplication(grpc::Status status, const std::string& name,
+                                v1::Application* out) {
+    if (!status.ok()) return status;
+    const auto found = script.applications.find(name);
+    if (found == script.applications.end()) {
+      return ToStatus(NotFound("application \"{}\" is not deployed", name));
+    }
+    *out = found->second;
+    return grpc::Status::OK;
+  }
+  grpc::Status Get(ServerContext*, const v1::ApplicationSelection* in,
+                   v1::Application* out) override {
+    return FoundApplication(Called("GetApplication"), in->name(), out);
+  }
+  grpc::Status Pause(ServerContext*, const v1::ApplicationSelection* in,
+                     v1::Application* out) override {
+    return FoundApplication(Called("PauseApplication"), in->name(), out);
+  }
+  grpc::Status Resume(ServerContext*, const v1::ApplicationSelection* in,
+                      v1::Application* out) override {
+    return FoundApplication(Called("ResumeApplication"), in->name(), out);
+  }
+  grpc::Status Stop(ServerContext*, const v1::StopApplicationRequest* in,
+                    v1::Application* out) override {
+    return FoundApplication(Note("StopApplication", [&](Heard& h) { h.stop = *in; }), in->name(),
+                            out);
+  }
+  grpc::Status Delete(ServerContext*, const v1::DeleteApplicationRequest* in,
+                      v1::DeleteApplicationResponse* out) override {
+    out->set_cancelled_runs(in->force() ? 2 : 0);
+    return Note("DeleteApplication", [&](Heard& h) { h.deletion = *in; });
+  }
+
+  // Runs
+  grpc::Status Start(ServerContext*, const v1::StartRunRequest* in, v1::Run* out) override {
+    *out = script.run;
+    return Note("StartRun", [&](Heard& h) { h.start_run = *in; });
+  }
+  grpc::Status Get(ServerContext*, const v1::GetRunRequest* in, v1::Run* out) override {
+    *out = script.run;
+    if (in->after_step() > 0) {  // The page behind it, as Core gives it.
+      out->clear_steps();
+      for (const v1::Run::Step& step : script.run.steps()) {
+        if (step.number() > in->after_step()) *out->add_steps() = step;
+      }
+    }
+    if (script.run.steps_cut()) {
+      out->set_steps_cut(out->steps_size() > 1);
+      while (out->steps_size() > 1) out->mutable_steps()->RemoveLast();
+    }
+    return Called("GetRun");
+  }
+  grpc::Status List(ServerContext*, const v1::ListRunsRequest* in,
+                    v1::ListRunsResponse* out) override {
+    *out = script.runs;
+    return Note("ListRuns", [&](Heard& h) { h.list_runs = *in; });
+  }
+  grpc::Status Watch(ServerContext* context, const v1::WatchRunsRequest* in,
+                     grpc::ServerWriter<v1::Run>* writer) override {
+    std::size_t turn = 0;
+    const grpc::Status status = Note("Watch", [&](Heard& h) {
+      turn = h.watches.size();
+      h.watches.push_back(*in);
+    });
+    if (!status.ok()) return status;
+    const bool scripted = turn < script.watched.size();
+    if (scripted) {
+      for (const v1::Run& run : script.watched[turn]) writer->Write(run);
+    }
+    if (!scripted || in->id().empty()) AwaitCancel(*context);
+    return grpc::Status::OK;
+  }
+  grpc::Status Cancel(ServerContext*, const v1::CancelRunRequest* in, v1::Run* out) override {
+    *out = script.run;
+    return Note("CancelRun", [&](Heard& h) { h.cancel_run = *in; });
+  }
+  grpc::Status Retry(ServerContext*, const v1::RunSelection* in,
+                     grpc::ServerWriter<v1::RunsProgress>* writer) override {
+    for (const v1::RunsProgress& progress : script.progress) writer->Write(progress);
+    return Note("RetryRuns", [&](Heard& h) { *h.reset.mutable_selection() = *in; });
+  }
+  grpc::Status Reset(ServerContext*, const v1::ResetRunsRequest* in,
+                     grpc::ServerWriter<v1::RunsProgress>* writer) override {
+    for (const v1::RunsProgress& progress : script.progress) writer->Write(progress);
+    return Note("ResetRuns", [&](Heard& h) { h.reset = *in; });
+  }
+  grpc::Status Decide(ServerContext*, const v1::DecideRequest* in, v1::Run* out) override {
+    *out = script.run;
+    return Note("Decide", [&](Heard& h) { h.decision = *in; });
   }
 
   /// Until the client has gone away.

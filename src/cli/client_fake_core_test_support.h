@@ -8,8 +8,10 @@
 
 #include "base/result.h"
 #include "mesg/v1/admin.pb.h"
+#include "mesg/v1/applications.pb.h"
 #include "mesg/v1/events.pb.h"
 #include "mesg/v1/executions.pb.h"
+#include "mesg/v1/runs.pb.h"
 #include "mesg/v1/services.pb.h"
 
 namespace mesg::cli {
@@ -45,6 +47,17 @@ class FakeCore {
     v1::ListExecutionsResponse executions;
     v1::ListDeadLettersResponse dead_letters;
     v1::ListSubscriptionsResponse subscriptions;
+    /// What each deployment answers, one after the other; then the first of `services`.
+    std::vector<v1::Service> deployed;
+    v1::ValidateApplicationResponse validation;           ///< Of applications.
+    v1::DeployApplicationResponse application;            ///< What a deployment answers.
+    std::map<std::string, v1::Application> applications;  ///< By name.
+    v1::Run run;  ///< What Start, Get, Cancel and Decide answer.
+    v1::ListRunsResponse runs;
+    /// What one watcher after the other hears. A watcher of a run then comes to an end, one of an
+    /// application or beyond these hears nothing more.
+    std::vector<std::vector<v1::Run>> watched;
+    std::vector<v1::RunsProgress> progress;  ///< Of Retry and Reset.
   };
   Script script;
 
@@ -63,6 +76,16 @@ class FakeCore {
     v1::DeadLetterSelection selection;
     v1::ResolveDeadLetterRequest resolution;
     v1::CreateSubscriptionRequest subscription;
+    v1::ValidateApplicationRequest validation;
+    std::vector<v1::DeployApplicationRequest> applications;
+    v1::StopApplicationRequest stop;
+    v1::DeleteApplicationRequest deletion;
+    v1::StartRunRequest start_run;
+    v1::ListRunsRequest list_runs;
+    std::vector<v1::WatchRunsRequest> watches;
+    v1::CancelRunRequest cancel_run;
+    v1::ResetRunsRequest reset;  ///< Its selection that of Retry too.
+    v1::DecideRequest decision;
     bool shutdown = false;
   };
   /// A copy of what it heard so far. Any thread.

@@ -59,6 +59,7 @@ const std::vector<CommandGroup>& AllCommands() {
   static const std::vector<CommandGroup> groups = {
       {"Core", CoreCommands()},
       {"Services", ServiceCommands()},
+      {"Applications", AppCommands()},
       {"Events", EventCommands()},
       {"Executions", ExecutionCommands()},
       {"Dead letters", DeadLetterCommands()},

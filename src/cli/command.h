@@ -95,6 +95,7 @@ const Command* FindCommand(std::string_view path);
 /// Rows of one group: each is a file of commands/.
 std::vector<Command> CoreCommands();
 std::vector<Command> ServiceCommands();
+std::vector<Command> AppCommands();
 std::vector<Command> EventCommands();
 std::vector<Command> ExecutionCommands();
 std::vector<Command> DeadLetterCommands();

@@ -44,6 +44,11 @@ class CommandLineTest : public testing::Test {
                       validated_ = definition;
                       return validation_;
                     },
+                .validate_application =
+                    [this](const v1::ValidateApplicationRequest& request) {
+                      validated_application_ = request;
+                      return application_;
+                    },
                 .stop = [this] { return stop_.get_token(); }});
     out_ = test.out.str();
     err_ = test.err.str();
@@ -94,6 +99,8 @@ class CommandLineTest : public testing::Test {
   std::vector<std::string> core_arguments_;
   v1::ValidateServiceResponse validation_;  ///< What is said of every mesg.yml.
   std::string validated_;
+  v1::ValidateApplicationResponse application_;  ///< The same of every application file.
+  v1::ValidateApplicationRequest validated_application_;
   std::string out_;
   std::string err_;
   const std::filesystem::path folder_ = testing::TempDir() + "mesg_cli_" + std::to_string(getpid());

@@ -18,8 +18,9 @@ struct Word {
 /// deploy".
 struct Place {
   std::vector<Word> words;
-  bool services = false;  ///< Names of services too.
-  bool files = false;     ///< Files and folders too.
+  bool services = false;      ///< Names of services too.
+  bool applications = false;  ///< Names of applications too.
+  bool files = false;         ///< Files and folders too.
 };
 
 std::string Quoted(std::string_view text) {
@@ -59,7 +60,9 @@ std::map<std::string, Place> Places() {
       AddOptions(GlobalOptions(), place);
       for (const Positional& positional : command.positionals) {
         place.services = place.services || positional.name == "SERVICE";
-        place.files = place.files || positional.name == "SOURCE" || positional.name == "FOLDER";
+        place.applications = place.applications || positional.name == "APP";
+        place.files = place.files || positional.name == "SOURCE" || positional.name == "FOLDER" ||
+                      positional.name == "FILE";
       }
     }
   }
@@ -75,13 +78,19 @@ std::string Paths(const std::map<std::string, Place>& places) {
   return paths;
 }
 
+/// What a script sets beside a place's words.
+std::string Flags(const Place& place) {
+  return fmt::format("{}{}{}", place.services ? " services=1" : "",
+                     place.applications ? " applications=1" : "", place.files ? " files=1" : "");
+}
+
 std::string Bash() {
   const std::map<std::string, Place> places = Places();
   std::string text = fmt::format(
       "# Completes mesg in bash: source <(mesg completion bash)\n"
       "_mesg() {{\n"
       "  local at='' next word i current=${{COMP_WORDS[COMP_CWORD]}} words='' files='' "
-      "services=''\n"
+      "services='' applications=''\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    word=${{COMP_WORDS[i]}}\n"
       "    next=\"${{at:+$at }}$word\"\n"
@@ -94,13 +103,14 @@ std::string Bash() {
   for (const auto& [path, place] : places) {
     std::string words;
     for (const Word& word : place.words) words += (words.empty() ? "" : " ") + word.text;
-    text += fmt::format("    {}) words={}{}{} ;;\n", Quoted(path), Quoted(words),
-                        place.services ? " services=1" : "", place.files ? " files=1" : "");
+    text += fmt::format("    {}) words={}{} ;;\n", Quoted(path), Quoted(words), Flags(place));
   }
   return text +
          "  esac\n"
          "  [ -n \"$services\" ] && [[ $current != -* ]] && words=\"$words $(mesg __services "
          "2>/dev/null)\"\n"
+         "  [ -n \"$applications\" ] && [[ $current != -* ]] && words=\"$words $(mesg "
+         "__applications 2>/dev/null)\"\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
          "  [ -n \"$files\" ] && COMPREPLY+=($(compgen -f -- \"$current\"))\n"
          "}\n"
@@ -123,7 +133,7 @@ std::string Zsh() {
       "#compdef mesg\n"
       "# Completes mesg in zsh: source <(mesg completion zsh)\n"
       "_mesg() {{\n"
-      "  local at='' next word files='' services=''\n"
+      "  local at='' next word files='' services='' applications=''\n"
       "  local -a choices\n"
       "  for word in ${{words[2,$((CURRENT - 1))]}}; do\n"
       "    next=\"${{at:+$at }}$word\"\n"
@@ -134,13 +144,14 @@ std::string Zsh() {
       "  case \"$at\" in\n",
       Paths(places));
   for (const auto& [path, place] : places) {
-    text += fmt::format("    ({}) choices=({} ){}{} ;;\n", Quoted(path), ZshWords(place),
-                        place.services ? " services=1" : "", place.files ? " files=1" : "");
+    text +=
+        fmt::format("    ({}) choices=({} ){} ;;\n", Quoted(path), ZshWords(place), Flags(place));
   }
   return text +
          "  esac\n"
          "  _describe mesg choices\n"
          "  [ -n \"$services\" ] && compadd -- ${(f)\"$(mesg __services 2>/dev/null)\"}\n"
+         "  [ -n \"$applications\" ] && compadd -- ${(f)\"$(mesg __applications 2>/dev/null)\"}\n"
          "  [ -n \"$files\" ] && _files\n"
          "}\n"
          "compdef _mesg mesg";
@@ -173,6 +184,9 @@ std::string Fish() {
     }
     if (place.services) {
       text += fmt::format("complete -c mesg -n {} -a '(mesg __services 2>/dev/null)'\n", when);
+    }
+    if (place.applications) {
+      text += fmt::format("complete -c mesg -n {} -a '(mesg __applications 2>/dev/null)'\n", when);
     }
     if (place.files) text += fmt::format("complete -c mesg -n {} -F\n", when);
   }

@@ -25,6 +25,10 @@ using CoreCommand = std::function<int(const std::vector<std::string>& arguments)
 /// What is to be said of the text of a mesg.yml, by the same code that Core has.
 using ValidateDefinition = std::function<v1::ValidateServiceResponse(std::string_view definition)>;
 
+/// What is to be said of an application file and the contracts beside it, in the same way.
+using ValidateApplication =
+    std::function<v1::ValidateApplicationResponse(const v1::ValidateApplicationRequest& request)>;
+
 /// What a command may use of the world. One per run of the program.
 class Context {
  public:
@@ -35,6 +39,7 @@ class Context {
     std::filesystem::path executable;  ///< This program.
     CoreCommand core;
     ValidateDefinition validate;
+    ValidateApplication validate_application;
     std::function<std::stop_token()> stop;  ///< See stop() below.
   };
 
@@ -47,6 +52,10 @@ class Context {
   const CoreCommand& core() const { return world_.core; }
   v1::ValidateServiceResponse Validate(std::string_view definition) const {
     return world_.validate(definition);
+  }
+
+  v1::ValidateApplicationResponse Validate(const v1::ValidateApplicationRequest& request) const {
+    return world_.validate_application(request);
   }
 
   /// From the first call on, an interrupt no longer ends the program but requests this stop.

@@ -60,7 +60,7 @@ bool IsUrl(const std::string& what) {
 
 Result<Service> Deploy(Context& context, const std::string& what, DeployRequest::Open open) {
   std::ifstream archive;
-  MESG_TRY(SetSource(what, context, open, archive));
+  if (!open.has_service()) MESG_TRY(SetSource(what, context, open, archive));
   const auto next_chunk = [&]() -> Result<std::string> {
     std::string chunk(kChunk, '\0');
     archive.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));

@@ -9,7 +9,7 @@ namespace mesg::cli {
 
 /// Brings a service in, with its steps shown on a terminal. `what` is a folder, a .tar.gz file, or
 /// an http(s) or git URL. A folder is read by Core itself, so it must be on this machine; a file is
-/// sent.
+/// sent. Where `open` names a service already, `what` is only for people.
 Result<::mesg::v1::Service> Deploy(Context& context, const std::string& what,
                                    ::mesg::v1::DeployRequest::Open open);
 

@@ -84,7 +84,8 @@ int Run(const std::vector<std::string>& arguments, const Context::World& world) 
   return status ? *status : Fail(status.error(), terminal);
 }
 
-int Main(int argc, char** argv, CoreCommand core, ValidateDefinition validate) {
+int Main(int argc, char** argv, CoreCommand core, ValidateDefinition validate,
+         ValidateApplication validate_application) {
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   const SystemClock clock;
   Terminal terminal(std::cin, std::cout, std::cerr, Terminal::Detect());
@@ -96,6 +97,7 @@ int Main(int argc, char** argv, CoreCommand core, ValidateDefinition validate) {
                          .executable = std::filesystem::read_symlink("/proc/self/exe", ignored),
                          .core = std::move(core),
                          .validate = std::move(validate),
+                         .validate_application = std::move(validate_application),
                          .stop = [&interrupt] { return interrupt.Watch(); }});
 }
 

@@ -15,9 +15,10 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-/// Bytes are JSON by the conventions of types.proto; what is not (a log line) is shown as a string.
+/// Bytes are JSON by the conventions of types.proto; what is not (a log line, a file) is shown as a
+/// string.
 std::string Bytes(const FieldDescriptor& field, const std::string& value) {
-  if (field.name() == "text") return QuoteJson(value);
+  if (field.name() == "text" || field.name() == "content") return QuoteJson(value);
   if (value.empty()) return "null";
   const Result<std::string> json = CompactJson(value);
   return json ? *json : QuoteJson(value);

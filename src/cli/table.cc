@@ -72,11 +72,11 @@ std::string Table::Render(const Terminal& terminal) const {
 }
 
 Style StateColour(std::string_view state) {
-  static const std::set<std::string_view> well = {"running", "completed", "ready", "ok",
-                                                  "connected"};
+  static const std::set<std::string_view> well = {"running", "completed", "ready",
+                                                  "ok",      "connected", "active"};
   static const std::set<std::string_view> bad = {"failed", "failed to run", "outcome unknown",
                                                  "broken", "problem"};
-  static const std::set<std::string_view> plain = {"stopped", "cancelled", "waiting"};
+  static const std::set<std::string_view> plain = {"stopped", "cancelled", "waiting", "skipped"};
   if (well.contains(state)) return Style::kGreen;
   if (bad.contains(state)) return Style::kRed;
   if (plain.contains(state)) return Style::kDim;

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "api/grpc/application_wire.h"
 #include "api/grpc/service_wire.h"
 #include "daemon/config.h"
 #include "daemon/core.h"
@@ -62,5 +63,6 @@ int CoreMain(const std::vector<std::string>& arguments) {
 }  // namespace mesg::daemon
 
 int main(int argc, char** argv) {
-  return mesg::cli::Main(argc, argv, mesg::daemon::CoreMain, mesg::api::ValidateDefinition);
+  return mesg::cli::Main(argc, argv, mesg::daemon::CoreMain, mesg::api::ValidateDefinition,
+                         mesg::api::ValidateApplication);
 }

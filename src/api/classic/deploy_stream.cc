@@ -73,7 +73,7 @@ class DeployStream final : public OutStream<wire::DeployServiceReply, Reactor> {
     Deploy(std::move(archive_));
   }
 
-  void Deploy(std::variant<std::string, std::unique_ptr<runtime::ArchiveUpload>> from) {
+  void Deploy(runtime::DeployRequest::From from) {
     deploying_ = true;
     // gRPC is in a reaction of this stream, so that it is still there.
     const std::shared_ptr<DeployStream> self = weak_.lock();

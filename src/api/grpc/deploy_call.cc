@@ -87,10 +87,14 @@ Result<void> DeployCall::Opened(const v1::DeployRequest::Open& open) {
       upload_ = *std::move(upload);
       return {};
     }
+    case v1::DeployRequest::Open::kService:
+      wanted_.from = runtime::DeployRequest::Deployed{open.service()};
+      return {};
     case v1::DeployRequest::Open::FROM_NOT_SET:
       break;
   }
-  return At(InvalidArgument("expected a folder, a url or an archive, got none"), "open.from");
+  return At(InvalidArgument("expected a folder, a url, an archive or a service, got none"),
+            "open.from");
 }
 
 void DeployCall::StopUpload() {

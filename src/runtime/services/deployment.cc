@@ -44,6 +44,18 @@ Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) {
     origin = "archive";
     return (*upload)->Finish(progress, stop_);
   }
+  if (const auto* known = std::get_if<DeployRequest::Deployed>(&request.from)) {
+    const auto instance = MESG_TRY(rooms_.broker.Deployed()->Find(known->service));
+    origin = instance->Record().origin;
+    if (instance->Record().content_hash.empty()) {
+      return FailedPrecondition(
+          "the files of service \"{}\" are not kept, because they hold nothing to start: deploy "
+          "them "
+          "from where they are",
+          known->service);
+    }
+    return rooms_.fetcher.Find(instance->Record().content_hash);
+  }
   const Origin from = MESG_TRY(Origin::Parse(std::get<std::string>(request.from)));
   origin = from.Text();
   return rooms_.fetcher.Fetch(from, progress, stop_);

@@ -42,8 +42,14 @@ struct ServiceStatus {
 };
 
 struct DeployRequest {
+  /// What is deployed already, by name or hash: its files are used again.
+  struct Deployed {
+    std::string service;
+  };
   /// What Origin::Parse reads, or an archive that has arrived.
-  std::variant<std::string, std::unique_ptr<ArchiveUpload>> from;
+  using From = std::variant<std::string, std::unique_ptr<ArchiveUpload>, Deployed>;
+
+  From from;
   std::map<std::string, std::string> env;
   std::string name;  ///< Of the instance; "" means the sid.
   bool start = false;

@@ -73,6 +73,30 @@ TEST_F(ServiceManagerTest, DeployingAnArchiveThatArrivedInPieces) {
   EXPECT_EQ(again->instance->Record().token, deployed->instance->Record().token);
 }
 
+TEST_F(ServiceManagerTest, AnotherInstanceOfWhatIsDeployedUsesItsFiles) {
+  HasService("env: {KEY: {}}\n");
+  const auto first = Deploy(DeployRequest{Source().string(), {}, "", false});
+  ASSERT_TRUE(first) << first.error().message;
+  fs::remove_all(Source());
+  const auto second =
+      Deploy(DeployRequest{DeployRequest::Deployed{"test"}, {{"KEY", "other"}}, "second", true});
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->instance->Record().origin, first->instance->Record().origin);
+  Comes(ServiceState::kRunning, "second");
+  EXPECT_EQ(Get("test")->state, ServiceState::kStopped) << "the first is as it was";
+  EXPECT_EQ(Deploy(DeployRequest{DeployRequest::Deployed{"none"}, {}, "", false}).error().code,
+            Code::kNotFound);
+}
+
+TEST_F(ServiceManagerTest, FilesThatAreNotKeptMakeNoOtherInstance) {
+  Has("mesg.yml", "name: Test\nsid: test\n");
+  ASSERT_TRUE(Deploy());
+  const auto second = Deploy(DeployRequest{DeployRequest::Deployed{"test"}, {}, "second", false});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(second.error().message, HasSubstr("are not kept"));
+}
+
 TEST_F(ServiceManagerTest, DeployingARepository) {
   HasService();
   const std::string git = "cd '" + Source().string() +

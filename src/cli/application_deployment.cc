@@ -1,0 +1,137 @@
+#include "cli/application_deployment.h"
+
+#include "cli/deployment.h"
+#include "cli/show.h"
+
+namespace mesg::cli {
+namespace {
+
+using v1::ApplicationOutline;
+using v1::Service;
+
+std::string OwnName(const CheckedApplication& application, const ApplicationOutline::Use& use) {
+  return application.outline().name() + "-" + use.alias();
+}
+
+/// One that is used as it is.
+Result<Service> Known(const ApplicationOutline::Use& use, Context& context) {
+  Result<Service> service = context.client().GetService(use.use());
+  if (service || service.error().code != Code::kNotFound) return service;
+  return NotFound(
+      "service \"{}\", which the application calls {}, is not deployed: deploy it with `mesg "
+      "service deploy SOURCE --start`, or let the file say where it is (use: ./{})",
+      use.use(), use.alias(), use.use());
+}
+
+Result<Service> DeployOne(const CheckedApplication& application, const ApplicationValues& values,
+                          const ApplicationOutline::Use& use, Context& context) {
+  v1::DeployRequest::Open open;
+  std::string from = use.use();
+  switch (KindOf(use.use())) {
+    case UseKind::kName: {
+      const Service known = MESG_TRY(Known(use, context));
+      open.set_service(known.instance_hash());
+      break;
+    }
+    case UseKind::kPath:
+      from = application.PathOf(use).string();
+      break;
+    case UseKind::kUrl:
+      break;
+  }
+  if (!use.env().empty()) {
+    open.set_name(OwnName(application, use));
+    *open.mutable_templates() = use.env();
+    open.mutable_template_inputs()->insert(values.inputs.begin(), values.inputs.end());
+    open.mutable_template_env()->insert(values.env.begin(), values.env.end());
+  }
+  Result<Service> service = Deploy(context, from, open);
+  if (!service) {
+    return Annotate(std::move(service).error(), fmt::format("service {}", use.alias()));
+  }
+  const bool to_start = service->managed() && service->state() == Service::STOPPED;
+  if (to_start) {
+    const Progress progress(context.terminal(), "Starting " + service->name());
+    service = context.client().StartService(service->name());
+    if (!service) return service;
+  }
+  MESG_TRY(CheckRuns(*service));
+  return service;
+}
+
+void TellIdle(const ApplicationOutline::Use& use, const Service& service, Context& context) {
+  if (service.state() != Service::STOPPED || service.workers() > 0) return;
+  context.Tell(
+      service.managed()
+          ? fmt::format("{} does not run: `mesg service start {}`.", use.alias(), service.name())
+          : fmt::format("{} waits for its process: run it with what `mesg service env {}` "
+                        "prints.",
+                        use.alias(), service.name()));
+}
+
+}  // namespace
+
+Result<void> DeployServices(const CheckedApplication& application, const ApplicationValues& values,
+                            Context& context, ApplicationServices& services) {
+  const v1::ListServicesResponse before = MESG_TRY(context.client().ListServices());
+  std::set<std::string> known;
+  for (const Service& service : before.services()) known.insert(service.name());
+  for (const ApplicationOutline::Use& use : application.outline().services()) {
+    const bool as_it_is = KindOf(use.use()) == UseKind::kName && use.env().empty();
+    const Service service = as_it_is ? MESG_TRY(Known(use, context))
+                                     : MESG_TRY(DeployOne(application, values, use, context));
+    services.names[use.alias()] = service.name();
+    if (!known.contains(service.name())) services.made.insert(service.name());
+    TellIdle(use, service, context);
+  }
+  return {};
+}
+
+Result<ApplicationServices> PlanServices(const CheckedApplication& application, Context& context) {
+  ApplicationServices services;
+  for (const ApplicationOutline::Use& use : application.outline().services()) {
+    if (!use.env().empty()) {
+      services.names[use.alias()] = OwnName(application, use);
+      continue;
+    }
+    switch (KindOf(use.use())) {
+      case UseKind::kName:
+        services.names[use.alias()] = MESG_TRY(Known(use, context)).name();
+        break;
+      case UseKind::kPath: {
+        // Of an archive only deploying tells the sid.
+        const auto definition = DefinitionIn(application.PathOf(use).string(), context);
+        if (definition) services.names[use.alias()] = definition->sid();
+        break;
+      }
+      case UseKind::kUrl:
+        break;
+    }
+  }
+  return services;
+}
+
+Result<v1::DeployApplicationResponse> DeployApplication(const CheckedApplication& application,
+                                                        const ApplicationValues& values,
+                                                        const ApplicationServices& services,
+                                                        bool dry_run, Context& context) {
+  v1::DeployApplicationRequest request;
+  *request.mutable_file() = application.request.file();
+  request.mutable_inputs()->insert(values.inputs.begin(), values.inputs.end());
+  request.mutable_env()->insert(values.env.begin(), values.env.end());
+  request.mutable_services()->insert(services.names.begin(), services.names.end());
+  request.set_dry_run(dry_run);
+  if (dry_run) *request.mutable_definitions() = application.request.definitions();
+  return context.client().DeployApplication(request);
+}
+
+void PrintDeployment(const v1::DeployApplicationResponse& response, Context& context) {
+  Terminal& terminal = context.terminal();
+  for (const v1::Diagnostic& warning : response.warnings()) {
+    terminal.Say(
+        fmt::format("{} {}", terminal.ForError(Style::kYellow, "warning:"), warning.message()));
+  }
+  for (const std::string& change : response.changes()) context.Tell("  " + change);
+}
+
+}  // namespace mesg::cli

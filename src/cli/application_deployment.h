@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "cli/application.h"
+#include "cli/context.h"
+#include "mesg/v1/applications.pb.h"
+
+namespace mesg::cli {
+
+/// The services an application runs with.
+struct ApplicationServices {
+  std::map<std::string, std::string> names;  ///< Of instances, by alias.
+  /// Those that were not there before, by name.
+  std::set<std::string> made;
+};
+
+/// Deploys and starts what the file names by a path or a URL, or gives an environment of its own;
+/// what else it names must be deployed. A service with an environment gets the instance name
+/// APPLICATION-ALIAS, so that others may use the service in another way. What was done stands in
+/// `services` also when an error ends it.
+Result<void> DeployServices(const CheckedApplication& application, const ApplicationValues& values,
+                            Context& context, ApplicationServices& services);
+
+/// The names DeployServices would give, without doing anything.
+Result<ApplicationServices> PlanServices(const CheckedApplication& application, Context& context);
+
+/// Brings the application in, its services being there already; a `dry_run` only says what would
+/// change.
+Result<::mesg::v1::DeployApplicationResponse> DeployApplication(
+    const CheckedApplication& application, const ApplicationValues& values,
+    const ApplicationServices& services, bool dry_run, Context& context);
+
+/// Prints what changed and what Core warns of, for a person.
+void PrintDeployment(const ::mesg::v1::DeployApplicationResponse& response, Context& context);
+
+}  // namespace mesg::cli
