@@ -18,13 +18,16 @@ using Contracts = std::map<std::string, const ServiceDefinition*, std::less<>>;
 struct Findings {
   std::vector<Violation> errors;    ///< It cannot be deployed.
   std::vector<Violation> warnings;  ///< It can, but is this meant?
+
+  void Report(const Place& place, std::string reason);
+  void Warn(const Place& place, std::string reason);
 };
 
 /// Compares an application with its services: services, events, tasks, workflows and fields that do
 /// not exist, with the nearest name; inputs of tasks that are missing, unknown or of another type;
 /// steps that are referred to where they have not been done on every way; steps that are never
 /// reached; schedules that are none. Warns of inputs nobody uses and of workflows that start
-/// themselves. Everything at once, in the order of the file.
+/// themselves or one another. Everything at once, in the order of the file.
 Findings Check(const ApplicationFile& file, const Contracts& contracts);
 
 }  // namespace mesg::app

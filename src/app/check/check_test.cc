@@ -3,10 +3,13 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace mesg::app {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr std::string_view kShop = R"(
 name: shop
@@ -103,7 +106,7 @@ TEST_F(CheckTest, WhatDoesNotExistIsNamedWithTheNearest) {
   EXPECT_EQ(Errors(With("      - { if: .customer.nme == \"x\", stop: {} }\n")),
             "7:11 workflows.w.steps[0].if: there is no .customer.nme, did you mean name?");
   EXPECT_EQ(Errors(With("      - { if: .id.x, stop: {} }\n")),
-            "7:11 workflows.w.steps[0].if: there is no .id.x");
+            "7:11 workflows.w.steps[0].if: there is no .id.x: .id is a String");
   EXPECT_EQ(Errors(With("      - { if: .undeclared_but_allowed, stop: {} }\n")), "");
 }
 
@@ -126,7 +129,7 @@ TEST_F(CheckTest, InputsOfTasksAreCompared) {
       "7:36 workflows.w.steps[0].with.id: expected a String, got nothing\n"
       "7:43 workflows.w.steps[0].with.parcels: expected a Number, got a list of Strings");
   EXPECT_EQ(Errors(With("      - { task: shop.ship, with: \"${ .total }\" }\n")),
-            "7:28 workflows.w.steps[0].with: expected an object with the inputs");
+            "7:28 workflows.w.steps[0].with: expected an object with the inputs, got a Number");
 }
 
 TEST_F(CheckTest, AStepIsReferredToOnlyWhereItIsDoneOnEveryWay) {
@@ -134,7 +137,8 @@ TEST_F(CheckTest, AStepIsReferredToOnlyWhereItIsDoneOnEveryWay) {
       Errors(With("      - { set: \"${ $steps.later.x }\" }\n      - { id: later, set: 1 }\n")),
       "7:11 workflows.w.steps[0].set: the step later is not done before this on every way");
   EXPECT_EQ(Errors(With("      - { id: first, set: 1 }\n      - { set: \"${ $steps.frst }\" }\n")),
-            "8:11 workflows.w.steps[1].set: there is no step frst, did you mean first?");
+            "8:11 workflows.w.steps[1].set: there is no step with the id frst in this workflow, "
+            "did you mean first?");
   const std::string branch =
       "      - if: .total > 1\n        then: [{ id: a, set: 1 }, { id: b, set: 1 }]\n"
       "        else: [{ id: c, set: 1 }]\n";
@@ -157,7 +161,7 @@ TEST_F(CheckTest, AStepIsReferredToOnlyWhereItIsDoneOnEveryWay) {
 
 TEST_F(CheckTest, WhatIsNeverReachedIsSaid) {
   EXPECT_EQ(Errors(With("      - { stop: {} }\n      - { set: 1 }\n")),
-            "8:9 workflows.w.steps[1]: is never reached: the step before it ends the run");
+            "8:9 workflows.w.steps[1]: is never reached: the run has ended before it on every way");
   EXPECT_EQ(Errors(With("      - { stop: {}, if: .total > 1 }\n      - { set: 1 }\n")), "");
 }
 
@@ -222,11 +226,110 @@ TEST_F(CheckTest, WhatIsHardlyMeantIsWarnedOf) {
   EXPECT_EQ(Warnings(Application("inputs: { limit: { type: Number } }\n"
                                  "workflows: { w: { on: shop.order, steps: [] } }")),
             "3:11 inputs.limit: nothing uses the input limit");
+  EXPECT_EQ(Warnings(Application("workflows:\n  w:\n    on: { result: shop.ask }\n    steps:\n"
+                                 "      - { parallel: [[{ task: shop.ask }]] }\n")),
+            "5:5 workflows.w.on: this may go on without end: w performs shop.ask, which starts w");
+}
+
+// What has been done on the only way that goes on has been done.
+TEST_F(CheckTest, WaysThatEndAreNotGone) {
+  const std::string use = "      - { set: \"${ $steps.a }\" }\n";
+  EXPECT_EQ(Errors(With("      - if: .total > 1\n        then: [{ stop: {} }]\n"
+                        "        else: [{ id: a, set: 1 }]\n" +
+                        use)),
+            "");
+  EXPECT_EQ(Errors(With("      - switch: .id\n        cases: { x: [{ id: a, set: 1 }] }\n"
+                        "        default: [{ fail: no }]\n" +
+                        use)),
+            "");
+  // A catch goes on behind what had not been done, unless it ends the run.
+  const std::string caught = "      - parallel: [[{ id: a, task: shop.ask }]]\n        catch: ";
+  EXPECT_EQ(Errors(With(caught + "[{ stop: {} }]\n" + use)), "");
+  EXPECT_EQ(Errors(With(caught + "[{ set: 1 }]\n" + use)),
+            "9:11 workflows.w.steps[1].set: the step a is not done before this on every way");
+  EXPECT_EQ(Errors(With("      - if: .total > 1\n        parallel: [[{ id: a, set: 1 }]]\n" + use)),
+            "9:11 workflows.w.steps[1].set: the step a is not done before this on every way");
+}
+
+TEST_F(CheckTest, WhatIsBehindTheEndOfEachWayIsNeverReached) {
+  const auto reached = [&](const std::string& steps) {
+    const std::string errors = Errors(With(steps + "      - { set: 1 }\n"));
+    if (errors.empty()) return true;
+    EXPECT_THAT(errors, HasSubstr("is never reached: the run has ended before it on every way"));
+    return false;
+  };
+  EXPECT_FALSE(reached("      - { if: .total, then: [{ stop: {} }], else: [{ fail: no }] }\n"));
+  EXPECT_TRUE(reached("      - { if: .total, then: [{ stop: {} }] }\n"));
+  EXPECT_TRUE(reached("      - { if: .total, then: [], else: [{ stop: {} }] }\n"));
+  EXPECT_FALSE(
+      reached("      - { switch: .id, cases: { a: [{ stop: {} }] }, default: [{ stop: {} }] }\n"));
+  EXPECT_TRUE(reached("      - { switch: .id, cases: { a: [{ stop: {} }] } }\n"));
+  EXPECT_FALSE(reached("      - { parallel: [[{ stop: {} }], []] }\n"));
+  EXPECT_TRUE(reached("      - { parallel: [[{ stop: {} }], []], join: any }\n"));
+  EXPECT_FALSE(reached("      - { parallel: [[{ stop: {} }], []], join: 2 }\n"));
+  EXPECT_TRUE(reached("      - { foreach: .items, steps: [{ stop: {} }] }\n"));
+  EXPECT_TRUE(reached("      - { fail: no, catch: [{ set: 1 }] }\n"));
+  EXPECT_FALSE(reached("      - { fail: no, catch: [{ stop: {} }] }\n"));
+  EXPECT_FALSE(reached("      - { stop: {}, catch: [{ set: 1 }] }\n"));
+}
+
+TEST_F(CheckTest, TheApplicationsOwnEventsStandUnderItsName) {
+  const std::string own =
+      "name: my.shop\nservices: { shop: { use: shop, env: { TOKEN: t } } }\n"
+      "events: { done: { data: { n: { type: Number } } } }\nworkflows:\n";
+  EXPECT_EQ(Errors(own + "  w:\n    on: my.shop.done\n    if: .n > 1\n    steps:\n"
+                         "      - await: { event: my.shop.done, if: .n == $event.data.n }\n"),
+            "");
+  EXPECT_EQ(Errors(own + "  w:\n    on: my.shop.dne\n    steps:\n"
+                         "      - await: { event: my.shop.done, if: .m == $event.data.k }\n"
+                         "      - task: my.shop.done\n      - await: my.shop.x\n"),
+            "6:5 workflows.w.on: this application declares no event dne, did you mean done?\n"
+            "8:39 workflows.w.steps[0].await.if: there is no .m, did you mean n?\n"
+            "9:9 workflows.w.steps[1].task: my.shop is this application, which has events and no "
+            "tasks: to do what another workflow does, `run` it\n"
+            "10:9 workflows.w.steps[2].await: this application declares no event x under `events`");
+}
+
+TEST_F(CheckTest, CirclesOfWorkflowsAreWarnedOfOnce) {
+  const std::string start =
+      "name: n\nservices: { shop: { use: shop, env: { TOKEN: t } },\n"
+      "  again: { use: shop, env: { TOKEN: t } } }\n"
+      "events: { a: {}, b: {} }\nworkflows:\n";
+  EXPECT_EQ(Warnings(start + "  one: { on: n.a, steps: [{ emit: a }] }\n"),
+            "6:10 workflows.one.on: this may go on without end: one emits a, which starts one");
   EXPECT_EQ(
-      Warnings(Application("workflows:\n  w:\n    on: { result: shop.ask }\n    steps:\n"
-                           "      - { parallel: [[{ task: shop.ask }]] }\n")),
-      "5:5 workflows.w.on: the workflow performs shop.ask and is started by its results: it may "
-      "start itself without end");
+      Warnings(start + "  one: { on: n.a, steps: [{ emit: b }] }\n"
+                       "  two: { on: n.b, steps: [{ if: .x, then: [{ task: again.ask }] }] }\n"
+                       "  three: { on: { result: shop.ask }, steps: [], catch: [{ emit: a }] }\n"
+                       "  free: { on: n.b, steps: [{ emit: b, id: e }, { run: hand }] }\n"
+                       "  hand: { on: { manual: {} }, steps: [{ run: hand }] }\n"),
+      "6:10 workflows.one.on: this may go on without end: one emits b, which starts two; two "
+      "performs shop.ask, which starts three; three emits a, which starts one\n"
+      "9:11 workflows.free.on: this may go on without end: free emits b, which starts free\n"
+      "10:11 workflows.hand.on: this may go on without end: hand runs hand");
+  EXPECT_EQ(Warnings(start + "  one: { on: n.a, steps: [{ emit: b }] }\n"
+                             "  two: { on: n.b, steps: [{ run: hand }] }\n"
+                             "  hand: { on: { manual: {} }, steps: [{ task: shop.ask }] }\n"),
+            "");
+}
+
+TEST_F(CheckTest, ItemsAreCompared) {
+  const auto with = [&](const std::string& many) {
+    return Errors(
+        "name: n\nevents: { many: { data: { n: { type: Number, repeated: true } } } }\n"
+        "workflows: { w: { on: { manual: { texts: { type: String, repeated: true } } }, "
+        "steps: [\n" +
+        many + "] } }");
+  };
+  EXPECT_EQ(with("{ emit: many, with: { n: [1, '${ .texts | length }'] } }"), "");
+  EXPECT_EQ(with("{ emit: many, with: { n: [1, x, '${ .texts }', ~] } }"),
+            "4:30 workflows.w.steps[0].with.n[1]: expected a Number, got a String\n"
+            "4:33 workflows.w.steps[0].with.n[2]: expected a Number, got a list of Strings\n"
+            "4:48 workflows.w.steps[0].with.n[3]: expected a Number, got nothing");
+  EXPECT_EQ(with("{ emit: many, with: { n: 1 } }"),
+            "4:23 workflows.w.steps[0].with.n: expected a list of Numbers, got a Number");
+  EXPECT_EQ(with("{ foreach: .texts, steps: [{ emit: many, with: { n: ['${ $item }'] } }] }"),
+            "4:54 workflows.w.steps[0].steps[0].with.n[0]: expected a Number, got a String");
 }
 
 // Its services may be somewhere else: then only the file is compared with itself.

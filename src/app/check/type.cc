@@ -43,11 +43,18 @@ Type Type::Of(const Value& value) {
 }
 
 std::optional<Type> Type::Member(std::string_view key) const {
-  if (list_ || (kind_ && *kind_ != ParameterType::kObject)) return std::nullopt;
+  if (!CanHaveMembers()) return std::nullopt;
   if (members_ == nullptr) return Type();
   const auto found = std::ranges::find(*members_, key, &Parameter::key);
   if (found != members_->end()) return Of(*found);
   return closed_ ? std::nullopt : std::optional(Type());
+}
+
+Type Type::Item() const {
+  if (!list_) return {};
+  Type item = *this;
+  item.list_ = false;
+  return item;
 }
 
 std::vector<std::string_view> Type::Members() const {

@@ -29,9 +29,19 @@ class Type {
     return type;
   }
   static Type Of(const Value& value);
+  /// A list of anything.
+  static Type List() {
+    Type type;
+    type.list_ = true;
+    return type;
+  }
 
   /// The member of that key. Nothing when there can be none; unknown when nothing is known of it.
   std::optional<Type> Member(std::string_view key) const;
+  /// False for what is surely a list, a text, a number or a truth.
+  bool CanHaveMembers() const { return !list_ && (!kind_ || *kind_ == ParameterType::kObject); }
+  /// What an item of the list is; unknown when it is none.
+  Type Item() const;
   /// The names of the members that are known.
   std::vector<std::string_view> Members() const;
 

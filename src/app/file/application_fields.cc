@@ -11,8 +11,8 @@ template <>
 const std::vector<R::Field<ApplicationFile>>& R::Fields() {
   using A = ApplicationFile;
   static const std::vector<Field<A>> fields = {
-      {"name", "text, required", "What people call the application, and its id.",
-       &R::ReadTextField<A, &A::name>},
+      {"name", "text without spaces, required", "What it is called, by people and by commands.",
+       &R::ReadName},
       {"description", "text", "What it is for.", &R::ReadTextField<A, &A::description>},
       {"inputs", "mapping of inputs", "What it is deployed with (--set NAME=VALUE); $inputs.NAME.",
        &R::ReadInputs},

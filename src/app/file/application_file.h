@@ -34,7 +34,7 @@ struct ServiceUse {
 
 /// "chain.transfer": an alias, and an event or a task of it.
 struct Reference {
-  std::string alias = {};
+  std::string alias = {};  ///< The application's own name stands for itself.
   std::string key = {};
   Place place = {};
 };
@@ -91,6 +91,7 @@ struct ApproveStep {
   std::optional<Template> by;
   std::optional<Duration> timeout;
   Default otherwise = Default::kNone;
+  Place place = {};
 };
 /// Emits an event of the application.
 struct EmitStep {
@@ -107,10 +108,12 @@ struct RunStep {
 /// Ends the run, done.
 struct StopStep {
   std::optional<Template> reason;
+  Place place = {};
 };
 /// Ends the run, failed.
 struct FailStep {
   Template message;
+  Place place = {};
 };
 
 struct Step {
@@ -187,7 +190,11 @@ struct ApplicationFile {
   /// ServiceDefinition::Parse does, with the reason INVALID_APPLICATION.
   static Result<ApplicationFile> Parse(std::string_view yaml, std::string_view file = "app.yml");
 
+  /// Whether it is the application's own event that is meant.
+  bool IsOwn(const Reference& reference) const { return reference.alias == name; }
+
   const ServiceUse* FindService(std::string_view alias) const;
+  const EventDefinition* FindEvent(std::string_view key) const;  ///< Of its own.
   const Workflow* FindWorkflow(std::string_view key) const;
 };
 

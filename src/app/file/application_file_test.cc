@@ -174,7 +174,8 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "one"},
       {"workflows: {}\nname: ''",
        "app.yml:1:1: workflows: expected at least one workflow\n"
-       "app.yml:2:1: name: expected text that is not empty"},
+       "app.yml:2:1: name: expected a name of 1 to 255 bytes without spaces, such as "
+       "big-transfers, got \"\""},
       {"nam: x\nworkflows: { w: { on: s.e, steps: [] } }",
        "app.yml:1:1: nam: unknown key, did you mean \"name\"?\n"
        "app.yml:1:1: name: required: expected the application's name"},
@@ -234,8 +235,8 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "in "
        "a task's with"},
       {WithStep("{ task: s.t, with: [1] }"),
-       "app.yml:7:22: workflows.w.steps[0].with: expected a mapping of the task's inputs, got a "
-       "list"},
+       "app.yml:7:22: workflows.w.steps[0].with: expected a mapping of the task's inputs, or "
+       "one ${ expression } that gives it, got a list"},
       {WithStep("{ task: s.t, with: { a: \"x ${ now }\" } }"),
        "app.yml:7:39: workflows.w.steps[0].with.a: now is refused: the same run must see the same "
        "time again; use $run.time"},
@@ -250,7 +251,7 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "app.yml:7:30: workflows.w.steps[0].retry.attempts: expected a whole number from 1 to 1000, "
        "got \"0\""},
       {"name: x\nworkflows: { w: { on: s.e, if: $steps.a, steps: [] } }",
-       "app.yml:2:32: workflows.w.if: there is no $steps here, only $event, $inputs"},
+       "app.yml:2:32: workflows.w.if: $steps may stand only in steps: before them there is no run"},
       {"name: x\nworkflows: { w: { on: s.e, steps: [], concurrency: { when_full: wait } } }",
        "app.yml:2:54: workflows.w.concurrency.when_full: expected queue, drop or replace, got "
        "\"wait\""},
@@ -263,6 +264,52 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "\"Text\""},
   };
   for (const auto& [yaml, message] : files) EXPECT_EQ(Mistakes(yaml), message) << yaml;
+}
+
+TEST(ApplicationFileTest, EachVariableStandsWhereItHasAMeaning) {
+  const std::string item = "$item may stand only in the steps of a foreach";
+  const std::string error = "$error may stand only in a catch: of a step, or of the workflow";
+  EXPECT_THAT(Mistakes(WithStep("{ set: '${ $item }' }")), HasSubstr(item));
+  EXPECT_THAT(Mistakes(WithStep("{ foreach: $item, steps: [] }")), HasSubstr(item));
+  EXPECT_THAT(Mistakes(WithStep("{ foreach: .a, steps: [], compensate: [{ set: '${ $item }' }] }")),
+              HasSubstr(item));
+  EXPECT_EQ(Mistakes(WithStep("{ foreach: .a, steps: [{ if: $item.b, set: 1,\n"
+                              "          catch: [{ set: '${ [$item, $error] }' }] }] }")),
+            "none");
+  EXPECT_THAT(Mistakes(WithStep("{ set: 1, if: $error.message }")), HasSubstr(error));
+  EXPECT_THAT(Mistakes(WithStep("{ set: 1, compensate: [{ fail: '${ $error.message }' }] }")),
+              HasSubstr(error));
+  EXPECT_EQ(Mistakes(WithStep("{ set: 1, catch: [{ fail: '${ $error.message }' }] }\n"
+                              "    catch: [{ if: $error.message, stop: {} }]")),
+            "none");
+  EXPECT_EQ(Mistakes(WithStep("{ await: { event: s.e, if: .a == $steps.x.a and $run.id == "
+                              "$inputs.a and .b == $event.data.b } }")),
+            "none");
+  EXPECT_THAT(Mistakes(WithStep("{ task: s.t, with: { a: '${ $secrets }' } }")),
+              HasSubstr("$secrets needs a name behind it, as in $secrets.NAME"));
+  EXPECT_THAT(Mistakes(WithStep("{ task: s.t, with: { a: '${ $env[.x] }' } }")),
+              HasSubstr("$env needs a name behind it, as in $env.NAME"));
+  EXPECT_THAT(Mistakes("name: n\nservices: { s: { use: s, env: { A: '${ .a }' } } }\n"
+                       "workflows: { w: { on: s.e, steps: [] } }"),
+              HasSubstr("there is nothing for . to mean here, only $inputs, $env and $secrets"));
+}
+
+TEST(ApplicationFileTest, TheNameStandsForTheApplicationsOwnEvents) {
+  const std::string rest = "\nevents: { e: {} }\nworkflows: { w: { on: a.b.e, steps: [] } }";
+  const ApplicationFile file = MustParse("name: a.b" + rest);
+  EXPECT_TRUE(file.IsOwn(file.workflows[0].on.reference));
+  EXPECT_EQ(file.workflows[0].on.reference.key, "e");
+  EXPECT_FALSE(MustParse("name: ab" + rest).IsOwn(file.workflows[0].on.reference));
+  EXPECT_EQ(Mistakes("name: a\nservices: { a: b }\nworkflows: { w: { on: a.e, steps: [] } }"),
+            "app.yml:2:13: services.a: is the name of the application, which stands for its own "
+            "events: call the service something else");
+  for (const char* name : {"a b", "\"a\\tb\"", "\"a\\x7f\"", "' '"}) {
+    EXPECT_THAT(Mistakes("name: " + std::string(name) + rest),
+                HasSubstr("app.yml:1:1: name: expected a name of 1 to 255 bytes without spaces, "
+                          "such as big-transfers, got "))
+        << name;
+  }
+  EXPECT_THAT(Mistakes("name: " + std::string(256, 'a') + rest), HasSubstr("1 to 255 bytes"));
 }
 
 TEST(ApplicationFileTest, StepsAreNestedOnlySoDeep) {

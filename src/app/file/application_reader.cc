@@ -25,9 +25,22 @@ ApplicationFile ApplicationReader::Read(const YamlNode& root) {
     return file;
   }
   const Cursor at{&root, root.line, root.column, ""};
+  if (const YamlNode* name = root.Find("name")) name_ = name->text;
   ReadMap(at, "a mapping that describes an application", file);
   if (root.kind == Kind::kMap) CheckWhole(root, file);
   return file;
+}
+
+// Whatever is an instance's name may be an application's: its events are those of an instance.
+void ApplicationReader::ReadName(const Cursor& at, ApplicationFile& into) {
+  constexpr std::size_t kLongest = 255;
+  if (!ReadText(at, into.name)) return;
+  const bool plain = std::ranges::none_of(
+      into.name, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; });
+  if (into.name.empty() || into.name.size() > kLongest || !plain) {
+    Expected(
+        at, fmt::format("a name of 1 to {} bytes without spaces, such as big-transfers", kLongest));
+  }
 }
 
 // What concerns more than one key.
@@ -38,10 +51,12 @@ void ApplicationReader::CheckWhole(const YamlNode& root, const ApplicationFile& 
            fmt::format("required: expected {}", what));
     return false;
   };
-  if (required("name", "the application's name") && file.name.empty()) {
-    const auto found = std::ranges::find(root.members, "name", &YamlNode::Member::key);
-    Report({found->value.get(), found->line, found->column, "name"},
-           "expected text that is not empty");
+  required("name", "the application's name");
+  for (const ServiceUse& service : file.services) {
+    if (service.alias != file.name) continue;
+    Report({&root, service.place.line, service.place.column, service.place.path},
+           "is the name of the application, which stands for its own events: call the service "
+           "something else");
   }
   if (required("workflows", "what the application does, at least one") && file.workflows.empty()) {
     const auto found = std::ranges::find(root.members, "workflows", &YamlNode::Member::key);
@@ -198,7 +213,9 @@ void ApplicationReader::ReadWorkflowIf(const Cursor& at, Workflow& into) {
 }
 
 void ApplicationReader::ReadWorkflowCatch(const Cursor& at, Workflow& into) {
+  ++catches_;
   ReadSteps(at, into.on_error);
+  --catches_;
 }
 
 void ApplicationReader::ReadConcurrency(const Cursor& at, Workflow& into) {
@@ -260,6 +277,11 @@ Result<ApplicationFile> ApplicationFile::Parse(std::string_view yaml, std::strin
 const ServiceUse* ApplicationFile::FindService(std::string_view alias) const {
   const auto found = std::ranges::find(services, alias, &ServiceUse::alias);
   return found == services.end() ? nullptr : &*found;
+}
+
+const EventDefinition* ApplicationFile::FindEvent(std::string_view key) const {
+  const auto found = std::ranges::find(events, key, &EventDefinition::key);
+  return found == events.end() ? nullptr : &*found;
 }
 
 const Workflow* ApplicationFile::FindWorkflow(std::string_view key) const {

@@ -50,6 +50,7 @@ class ApplicationReader : public ContractReader {
   void ReadInputs(const Cursor& at, ApplicationFile& into);
   void ReadServices(const Cursor& at, ApplicationFile& into);
   void ReadServiceEnv(const Cursor& at, ServiceUse& into);
+  void ReadName(const Cursor& at, ApplicationFile& into);
   void ReadOwnEvents(const Cursor& at, ApplicationFile& into) { ReadEvents(at, into.events); }
   void ReadWorkflows(const Cursor& at, ApplicationFile& into);
   void ReadOn(const Cursor& at, Workflow& into);
@@ -81,6 +82,8 @@ class ApplicationReader : public ContractReader {
   void ReadCommon(const StepMembers& members, Step& into);
   Step::Action ReadAction(std::string_view action, const Cursor& at, const StepMembers& members);
   TaskStep ReadTask(const StepMembers& members);
+  void ReadWith(const StepMembers& members, std::string_view what, Variables allowed,
+                Mapping& into);
   BranchStep ReadBranch(const Cursor& at, const StepMembers& members);
   SwitchStep ReadSwitch(const Cursor& at, const StepMembers& members);
   ParallelStep ReadParallel(const StepMembers& members);
@@ -103,12 +106,16 @@ class ApplicationReader : public ContractReader {
   void ReadReference(const Cursor& at, std::string_view example, Reference& into);
   bool ReadCount(const Cursor& at, std::size_t most, std::size_t& into);
   void CheckVariables(const Cursor& at, const Expression& expression, Variables allowed);
+  bool MayStand(Variable variable, Variables allowed) const;
   void ReportIn(const Cursor& at, const Error& error);
   bool CheckIdentifier(const Cursor& at, std::string_view name, std::string_view what);
 
   static constexpr int kMaxNested = 16;     ///< Steps inside steps.
   std::set<std::string, std::less<>> ids_;  ///< Of the steps of this workflow.
+  std::string name_;                        ///< The application's.
   int nested_ = 0;
+  int catches_ = 0;  ///< Around what is read, and so there is $error.
+  int loops_ = 0;    ///< Around what is read, and so there is $item.
 };
 
 }  // namespace mesg::app

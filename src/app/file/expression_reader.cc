@@ -21,6 +21,27 @@ std::string_view Trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kSpace) + 1);
 }
 
+// Where a variable has a meaning, for people who used it elsewhere.
+std::string_view PlaceOf(Variable variable) {
+  switch (variable) {
+    case Variable::kEvent:
+      return "in workflows: their if, on, concurrency, dedupe, order and steps";
+    case Variable::kInputs:
+      return "in workflows and under services.*.env";
+    case Variable::kSteps:
+    case Variable::kRun:
+      return "in steps: before them there is no run";
+    case Variable::kItem:
+      return "in the steps of a foreach";
+    case Variable::kError:
+      return "in a catch: of a step, or of the workflow";
+    case Variable::kEnv:
+    case Variable::kSecrets:
+      return "under services.*.env and in a task's with";
+  }
+  return "elsewhere";
+}
+
 YamlCursor Itself(const YamlCursor& at) {
   return {at.node, at.node->line, at.node->column, at.path};
 }
@@ -40,24 +61,32 @@ void ApplicationReader::ReportIn(const Cursor& at, const Error& error) {
   }
 }
 
+bool ApplicationReader::MayStand(Variable variable, Variables allowed) const {
+  if (variable == Variable::kItem && loops_ == 0) return false;
+  if (variable == Variable::kError && catches_ == 0) return false;
+  return std::ranges::find(allowed, variable) != allowed.end();
+}
+
 void ApplicationReader::CheckVariables(const Cursor& at, const Expression& expression,
                                        Variables allowed) {
   for (const std::uint32_t index : expression.Used()) {
     const auto variable = static_cast<Variable>(index);
-    if (std::ranges::find(allowed, variable) != allowed.end()) continue;
-    const std::string_view name = kVariables[index];
-    if (variable == Variable::kEnv || variable == Variable::kSecrets) {
-      Report(Itself(at),
-             fmt::format("${} may stand only under services.*.env and in a task's with", name));
-    } else {
-      std::vector<std::string> known;
-      for (const Variable each : allowed) {
-        known.push_back(fmt::format("${}", kVariables[static_cast<std::size_t>(each)]));
-      }
-      Report(Itself(at),
-             fmt::format("there is no ${} here, only {}", name,
-                         known.empty() ? "." : fmt::format("{}", fmt::join(known, ", "))));
+    if (MayStand(variable, allowed)) continue;
+    Report(Itself(at), fmt::format("${} may stand only {}", kVariables[index], PlaceOf(variable)));
+  }
+  const bool has_input = std::ranges::find(allowed, Variable::kEvent) != allowed.end();
+  for (const PathUse& path : expression.Paths()) {
+    if (path.variable == PathUse::kInput) {
+      if (has_input) continue;
+      Report(Itself(at), "there is nothing for . to mean here, only $inputs, $env and $secrets");
+      return;
     }
+    const auto variable = static_cast<Variable>(path.variable);
+    const bool named = variable == Variable::kEnv || variable == Variable::kSecrets;
+    if (!named || !path.keys.empty()) continue;
+    // What is needed must be known before anything runs, and nothing more is handed out.
+    Report(Itself(at),
+           fmt::format("${0} needs a name behind it, as in ${0}.NAME", kVariables[path.variable]));
   }
 }
 
@@ -136,7 +165,9 @@ void ApplicationReader::ReadReference(const Cursor& at, std::string_view example
   into.place = {at.line, at.column, at.path};
   const std::string_view text =
       at.node->kind == Kind::kScalar ? std::string_view(at.node->text) : std::string_view();
-  const std::size_t dot = text.find('.');
+  // The application's own name may hold dots.
+  const bool own = !name_.empty() && text.starts_with(name_) && text.substr(name_.size(), 1) == ".";
+  const std::size_t dot = own ? name_.size() : text.find('.');
   if (dot == std::string_view::npos || dot == 0 || dot + 1 == text.size()) {
     return Expected(at, fmt::format("a service of this file and {}", example));
   }

@@ -115,7 +115,11 @@ void ApplicationReader::ReadCommon(const StepMembers& members, Step& into) {
   }
   if (const Cursor* at = Find(members, "retry")) ReadRetry(*at, into.retry);
   if (const Cursor* at = Find(members, "timeout")) ReadDuration(*at, into.timeout);
-  if (const Cursor* at = Find(members, "catch")) ReadSteps(*at, into.on_error);
+  if (const Cursor* at = Find(members, "catch")) {
+    ++catches_;
+    ReadSteps(*at, into.on_error);
+    --catches_;
+  }
   if (const Cursor* at = Find(members, "compensate")) ReadSteps(*at, into.compensation);
 }
 
@@ -153,18 +157,19 @@ Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor
                action == "emit" ? "an event of this application" : "a workflow of this file");
     }
     Mapping with;
-    if (const Cursor* data = Find(members, "with")) ReadMapping(*data, kStepVariables, with);
+    ReadWith(members, action == "emit" ? "the event's data" : "the workflow's inputs",
+             kStepVariables, with);
     if (action == "emit") return EmitStep{std::move(name), std::move(with), place};
     return RunStep{std::move(name), std::move(with), place};
   }
   if (action == "stop") {
-    StopStep step;
+    StopStep step{.reason = {}, .place = {value.line, value.column, value.path}};
     const bool nothing = value.node->kind == Kind::kNull ||
                          (value.node->kind == Kind::kMap && value.node->members.empty());
     if (!nothing) ReadTemplate(value, kStepVariables, step.reason.emplace());
     return step;
   }
-  FailStep step;
+  FailStep step{.message = {}, .place = {value.line, value.column, value.path}};
   ReadTemplate(value, kStepVariables, step.message);
   return step;
 }
@@ -172,14 +177,18 @@ Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor
 TaskStep ApplicationReader::ReadTask(const StepMembers& members) {
   TaskStep step;
   ReadReference(members.at("task"), "a task of it, such as mail.send", step.task);
-  if (const Cursor* with = Find(members, "with")) {
-    if (with->node->kind == Kind::kList) {
-      Expected(*with, "a mapping of the task's inputs");
-    } else {
-      ReadMapping(*with, kTaskVariables, step.with);
-    }
-  }
+  ReadWith(members, "the task's inputs", kTaskVariables, step.with);
   return step;
+}
+
+void ApplicationReader::ReadWith(const StepMembers& members, std::string_view what,
+                                 Variables allowed, Mapping& into) {
+  const Cursor* const at = Find(members, "with");
+  if (at == nullptr || at->node->kind == Kind::kNull) return;
+  ReadMapping(*at, allowed, into);
+  const bool whole = into.kind == Mapping::Kind::kTemplate && into.text[0].IsExpression();
+  if (at->node->kind == Kind::kMap || whole) return;
+  Expected(*at, fmt::format("a mapping of {}, or one ${{ expression }} that gives it", what));
 }
 
 BranchStep ApplicationReader::ReadBranch(const Cursor& at, const StepMembers& members) {
@@ -238,7 +247,9 @@ ForeachStep ApplicationReader::ReadForeach(const Cursor& at, const StepMembers& 
     ReadCount(*concurrency, kMostAtOnce, step.concurrency);
   }
   if (const Cursor* steps = Require(at, members, "steps", "what is done for each item")) {
+    ++loops_;
     ReadSteps(*steps, step.steps);
+    --loops_;
   }
   return step;
 }
@@ -289,6 +300,7 @@ ApproveStep ApplicationReader::ReadApprove(const Cursor& at) {
 }
 
 void ApplicationReader::ReadApproveBy(const Cursor& at, ApproveStep& into) {
+  into.place = {at.line, at.column, at.path};
   ReadTemplate(at, kStepVariables, into.by.emplace());
 }
 
