@@ -15,6 +15,9 @@ class Broker;
 namespace mesg::runtime {
 class ServiceManager;
 }  // namespace mesg::runtime
+namespace mesg::store {
+class SecretStore;
+}  // namespace mesg::store
 
 namespace mesg::api {
 
@@ -53,6 +56,7 @@ struct CoreStatus {
 struct Core {
   broker::Broker* broker = nullptr;
   runtime::ServiceManager* services = nullptr;
+  store::SecretStore* secrets = nullptr;  ///< Null: calls about secrets are UNIMPLEMENTED.
   std::function<CoreStatus()> status;
   std::function<void()> shutdown;   ///< Asks Core to stop; returns at once.
   std::shared_ptr<Gate> gate = {};  ///< Whether calls are taken; set by Server.

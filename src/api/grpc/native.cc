@@ -7,6 +7,7 @@
 #include "api/grpc/dead_letters_service.h"
 #include "api/grpc/events_service.h"
 #include "api/grpc/executions_service.h"
+#include "api/grpc/secrets_service.h"
 #include "api/grpc/services_service.h"
 #include "api/grpc/worker_service.h"
 
@@ -20,6 +21,7 @@ std::vector<std::unique_ptr<grpc::Service>> MakeNativeServices(const Core& core)
   services.push_back(MakeDeadLettersService(context));
   services.push_back(MakeWorkerService(context));
   services.push_back(MakeServicesService(core));
+  if (core.secrets != nullptr) services.push_back(MakeSecretsService(context));
   services.push_back(MakeAdminService(core));
   return services;
 }
