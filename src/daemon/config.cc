@@ -235,6 +235,7 @@ Result<Request> LoadConfig(const std::vector<std::string>& arguments, const Vari
         if (found == variables.end()) return std::nullopt;
         return found->second;
       }));
+  config.secrets_key_file = config.directories.config_file.parent_path() / "secrets.key";
   MESG_TRY(ApplyFile(config));
   MESG_TRY(ApplyVariables(variables, config));
   if (Result<void> applied = ApplyArguments(arguments, config); !applied) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct Config {
   std::string log_level = "info";
   std::string log_format = "text";
   Duration stop_grace = std::chrono::seconds(10);  ///< For open calls to end.
+
+  std::filesystem::path secrets_key_file;         ///< Beside config.yml unless set.
+  std::filesystem::path secrets_passphrase_file;  ///< In its place; "": the key file.
 
   broker::Settings broker;  ///< All but the delivery key, which is a file of the data directory.
   std::uint64_t partitions = 1;

@@ -173,6 +173,29 @@ TEST_F(ConfigTest, PrintedConfigurationReadsBackTheSameAndNamesOrigins) {
               HasSubstr(R"({"key":"durability","value":"async","origin":"MESG_DURABILITY"})"));
 }
 
+TEST_F(ConfigTest, TheKeyOfSecretsLiesBesideTheConfigurationUnlessToldOtherwise) {
+  EXPECT_EQ(Load().secrets_key_file, home_ + "/secrets.key");
+  EXPECT_EQ(Load().secrets_passphrase_file, "");
+  EXPECT_EQ(Load({"--secrets-key-file", "/etc/mesg/key"}).secrets_key_file, "/etc/mesg/key");
+  EXPECT_THAT(Refusal({"--secrets-key-file", "key"}), HasSubstr("must be an absolute path"));
+  variables_["MESG_SECRETS_PASSPHRASE_FILE"] = "/dev/fd/3";
+  EXPECT_EQ(Load().secrets_passphrase_file, "/dev/fd/3");
+}
+
+TEST_F(ConfigTest, APassphraseInTheWrongPlaceIsNotRepeated) {
+  const std::string passphrase = "correct horse";
+  for (const std::string flag : {"--secrets-passphrase-file", "--secrets-passphrase"}) {
+    EXPECT_THAT(Refusal({flag, passphrase}), testing::Not(HasSubstr(passphrase)));
+    EXPECT_THAT(Refusal({flag + "=" + passphrase}), testing::Not(HasSubstr(passphrase)));
+  }
+  EXPECT_THAT(Refusal({"--secrets-passphrase-file", passphrase}),
+              HasSubstr("must be the absolute path of a file with the passphrase"));
+  variables_["MESG_SECRETS_PASSPHRASE"] = passphrase;
+  EXPECT_EQ(Refusal(),
+            "the environment sets MESG_SECRETS_PASSPHRASE, which is no setting: did you mean "
+            "MESG_SECRETS_PASSPHRASE_FILE?");
+}
+
 TEST_F(ConfigTest, HelpAndPrintingAreAskedForByFlags) {
   EXPECT_EQ(LoadConfig({"--help"}, variables_)->action, Request::Action::kHelp);
   EXPECT_EQ(LoadConfig({"--print-config"}, variables_)->action, Request::Action::kPrint);
@@ -185,6 +208,7 @@ TEST_F(ConfigTest, EverySettingCanBeSetToWhatItIs) {
   for (const Setting& setting : Settings()) {
     Config config;
     config.directories.data = "/data";
+    config.secrets_key_file = "/config/secrets.key";
     EXPECT_TRUE(setting.set(config, setting.get(config))) << setting.key;
   }
 }

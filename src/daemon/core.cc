@@ -21,6 +21,7 @@
 #include "daemon/systemd.h"
 #include "runtime/services/service_manager.h"
 #include "store/rocksdb/rocks_database.h"
+#include "store/secrets/secret_store.h"
 
 namespace mesg::daemon {
 namespace {
@@ -63,6 +64,12 @@ store::rocks::RocksOptions StoreOptions(const Config& config) {
           .durability = config.broker.durability,
           .write_buffer_bytes = config.write_buffer_bytes,
           .block_cache_bytes = config.block_cache_bytes};
+}
+
+store::SecretStore::Options SecretOptions(const Config& config) {
+  return {.file = config.directories.data / "secrets",
+          .key_file = config.secrets_key_file,
+          .passphrase_file = config.secrets_passphrase_file};
 }
 
 runtime::ServiceManager::Options ServiceOptions(const Config& config,
@@ -118,6 +125,9 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
 
   const auto database = MESG_TRY(store::rocks::RocksDatabase::Open(StoreOptions(config)));
   const std::unique_ptr<store::Store> store = database->Partition(0);
+  // Behind the database, whose lock says that no other Core uses the directory. Whoever resolves
+  // $secrets.NAME at a dispatch is given `secrets->Get` from here.
+  const auto secrets = MESG_TRY(store::SecretStore::Open(SecretOptions(config), clock));
   broker::Settings settings = config.broker;
   settings.delivery_key = MESG_TRY(ReadOrMakeDeliveryKey(config.directories.data / "delivery.key"));
   const auto broker =
@@ -139,11 +149,12 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
     return MakeStatus(config, report, broker->Count(), database->Counters(), services->Deploying(),
                       ready);
   };
-  const auto server = MESG_TRY(api::Server::Start(
-      {addresses},
-      {.broker = broker.get(), .services = services.get(), .status = status, .shutdown = [&] {
-         stop.Ask("a call of Shutdown");
-       }}));
+  const auto server = MESG_TRY(
+      api::Server::Start({addresses}, {.broker = broker.get(),
+                                       .services = services.get(),
+                                       .secrets = secrets.get(),
+                                       .status = status,
+                                       .shutdown = [&] { stop.Ask("a call of Shutdown"); }}));
   const PidFile pid_file = MESG_TRY(PidFile::Write(config.directories.PidFile()));
   ready = true;
   server->SetReady();

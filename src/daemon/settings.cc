@@ -189,6 +189,47 @@ Setting DurabilitySetting(Text group) {
           [](const Config& config) { return std::string(Name(config.broker.durability)); }};
 }
 
+Setting SecretsKeyFile(Text group) {
+  return {group,
+          "secrets_key_file",
+          "file",
+          "The key of the secrets, made with the first one; `secrets.key` beside config.yml.",
+          [](Config& config, Text text) -> Result<void> {
+            const std::filesystem::path path(text);
+            if (!path.is_absolute()) {
+              return InvalidArgument("must be an absolute path, got \"{}\"", text);
+            }
+            config.secrets_key_file = path.lexically_normal();
+            return {};
+          },
+          [](const Config& config) { return config.secrets_key_file.string(); }};
+}
+
+Setting SecretsPassphraseFile(Text group) {
+  return {group,
+          "secrets_passphrase_file",
+          "file",
+          "A file, or /dev/fd/N, with a passphrase that is the key in the place of a key file.",
+          [](Config& config, Text text) -> Result<void> {
+            const std::filesystem::path path(text);
+            if (!path.empty() && !path.is_absolute()) {
+              // What came is not repeated: it may be a passphrase.
+              return InvalidArgument(
+                  "must be the absolute path of a file with the passphrase, which itself may "
+                  "stand in no option, variable or configuration");
+            }
+            config.secrets_passphrase_file = path.lexically_normal();
+            return {};
+          },
+          [](const Config& config) { return config.secrets_passphrase_file.string(); }};
+}
+
+void AddSecrets(std::vector<Setting>& rows) {
+  const Text group = "Secrets";
+  rows.push_back(SecretsKeyFile(group));
+  rows.push_back(SecretsPassphraseFile(group));
+}
+
 void AddCore(std::vector<Setting>& rows) {
   const Text group = "Core";
   rows.push_back(GrpcAddress(group));
@@ -353,6 +394,7 @@ const std::vector<Setting>& Settings() {
     AddLimits(all);
     AddExecutions(all);
     AddServices(all);
+    AddSecrets(all);
     return all;
   }();
   return rows;
