@@ -15,6 +15,7 @@
 #include "mesg/v1/events.grpc.pb.h"
 #include "mesg/v1/executions.grpc.pb.h"
 #include "mesg/v1/runs.grpc.pb.h"
+#include "mesg/v1/secrets.grpc.pb.h"
 #include "mesg/v1/services.grpc.pb.h"
 
 namespace mesg::cli {
@@ -62,7 +63,8 @@ struct Channels {
         executions(v1::Executions::NewStub(channel)),
         dead_letters(v1::DeadLetters::NewStub(channel)),
         applications(v1::Applications::NewStub(channel)),
-        runs(v1::Runs::NewStub(channel)) {}
+        runs(v1::Runs::NewStub(channel)),
+        secrets(v1::Secrets::NewStub(channel)) {}
 
   Error ToError(const grpc::Status& status) const {
     Error error{static_cast<Code>(status.error_code()), status.error_message()};
@@ -104,6 +106,7 @@ struct Channels {
   const std::unique_ptr<v1::DeadLetters::Stub> dead_letters;
   const std::unique_ptr<v1::Applications::Stub> applications;
   const std::unique_ptr<v1::Runs::Stub> runs;
+  const std::unique_ptr<v1::Secrets::Stub> secrets;
 };
 
 /// Drops what a successful call answered.
@@ -458,6 +461,21 @@ Result<void> Client::ResetRuns(const v1::ResetRunsRequest& request,
                                const OnRunsProgress& on_progress, std::stop_token stop) {
   return connection_->Stream(*connection_->runs, &v1::Runs::Stub::Reset, request, GoOn(on_progress),
                              std::move(stop));
+}
+
+Result<v1::SetSecretResponse> Client::SetSecret(const v1::SetSecretRequest& request) {
+  return connection_->Call(*connection_->secrets, &v1::Secrets::Stub::Set, request);
+}
+
+Result<v1::ListSecretsResponse> Client::ListSecrets() {
+  return connection_->Call(*connection_->secrets, &v1::Secrets::Stub::List,
+                           v1::ListSecretsRequest());
+}
+
+Result<void> Client::RemoveSecret(const std::string& name) {
+  v1::RemoveSecretRequest request;
+  request.set_name(name);
+  return Ignore(connection_->Call(*connection_->secrets, &v1::Secrets::Stub::Remove, request));
 }
 
 }  // namespace mesg::cli

@@ -11,6 +11,7 @@
 #include "mesg/v1/events.pb.h"
 #include "mesg/v1/executions.pb.h"
 #include "mesg/v1/runs.pb.h"
+#include "mesg/v1/secrets.pb.h"
 #include "mesg/v1/services.pb.h"
 
 namespace mesg::cli {
@@ -105,6 +106,10 @@ class Client {
   Result<void> ResetRuns(const v1::ResetRunsRequest& request, const OnRunsProgress& on_progress,
                          std::stop_token stop);
   Result<v1::Run> Decide(const v1::DecideRequest& request);
+
+  Result<v1::SetSecretResponse> SetSecret(const v1::SetSecretRequest& request);
+  Result<v1::ListSecretsResponse> ListSecrets();
+  Result<void> RemoveSecret(const std::string& name);
 
  private:
   struct Connection;

@@ -13,6 +13,7 @@
 #include "mesg/v1/events.grpc.pb.h"
 #include "mesg/v1/executions.grpc.pb.h"
 #include "mesg/v1/runs.grpc.pb.h"
+#include "mesg/v1/secrets.grpc.pb.h"
 #include "mesg/v1/services.grpc.pb.h"
 
 namespace mesg::cli {
@@ -46,7 +47,8 @@ struct FakeCore::Server final : v1::Admin::Service,
                                 v1::Executions::Service,
                                 v1::DeadLetters::Service,
                                 v1::Applications::Service,
-                                v1::Runs::Service {
+                                v1::Runs::Service,
+                                v1::Secrets::Service {
   explicit Server(Script& to_play) : script(to_play) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -57,6 +59,7 @@ struct FakeCore::Server final : v1::Admin::Service,
     builder.RegisterService(static_cast<v1::DeadLetters::Service*>(this));
     builder.RegisterService(static_cast<v1::Applications::Service*>(this));
     builder.RegisterService(static_cast<v1::Runs::Service*>(this));
+    builder.RegisterService(static_cast<v1::Secrets::Service*>(this));
     server = builder.BuildAndStart();
   }
   ~Server() override { server->Shutdown(std::chrono::system_clock::now()); }
@@ -385,6 +388,23 @@ struct FakeCore::Server final : v1::Admin::Service,
   grpc::Status Decide(ServerContext*, const v1::DecideRequest* in, v1::Run* out) override {
     *out = script.run;
     return Note("Decide", [&](Heard& h) { h.decision = *in; });
+  }
+
+  // Secrets
+  grpc::Status Set(ServerContext*, const v1::SetSecretRequest* in,
+                   v1::SetSecretResponse* out) override {
+    out->mutable_secret()->set_name(in->name());
+    out->set_created(heard.secret.name() != in->name());
+    return Note("SetSecret", [&](Heard& h) { h.secret = *in; });
+  }
+  grpc::Status List(ServerContext*, const v1::ListSecretsRequest*,
+                    v1::ListSecretsResponse* out) override {
+    *out = script.secrets;
+    return Called("ListSecrets");
+  }
+  grpc::Status Remove(ServerContext*, const v1::RemoveSecretRequest* in,
+                      v1::RemoveSecretResponse*) override {
+    return Called("RemoveSecret " + in->name());
   }
 
   /// Until the client has gone away.

@@ -12,6 +12,7 @@
 #include "mesg/v1/events.pb.h"
 #include "mesg/v1/executions.pb.h"
 #include "mesg/v1/runs.pb.h"
+#include "mesg/v1/secrets.pb.h"
 #include "mesg/v1/services.pb.h"
 
 namespace mesg::cli {
@@ -47,6 +48,7 @@ class FakeCore {
     v1::ListExecutionsResponse executions;
     v1::ListDeadLettersResponse dead_letters;
     v1::ListSubscriptionsResponse subscriptions;
+    v1::ListSecretsResponse secrets;
     /// What each deployment answers, one after the other; then the first of `services`.
     std::vector<v1::Service> deployed;
     v1::ValidateApplicationResponse validation;           ///< Of applications.
@@ -76,6 +78,7 @@ class FakeCore {
     v1::DeadLetterSelection selection;
     v1::ResolveDeadLetterRequest resolution;
     v1::CreateSubscriptionRequest subscription;
+    v1::SetSecretRequest secret;
     v1::ValidateApplicationRequest validation;
     std::vector<v1::DeployApplicationRequest> applications;
     v1::StopApplicationRequest stop;

@@ -64,6 +64,7 @@ const std::vector<CommandGroup>& AllCommands() {
       {"Executions", ExecutionCommands()},
       {"Dead letters", DeadLetterCommands()},
       {"Subscriptions", SubscriptionCommands()},
+      {"Secrets", SecretCommands()},
       {"Help", HelpCommands()},
   };
   return groups;

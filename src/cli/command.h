@@ -60,6 +60,7 @@ struct Positional {
   std::string_view name;
   std::string_view help;
   Count count = Count::kOne;
+  bool hidden = false;  ///< In no help: taken only to say why it is refused.
 };
 
 /// One row of the table of commands.
@@ -100,6 +101,7 @@ std::vector<Command> EventCommands();
 std::vector<Command> ExecutionCommands();
 std::vector<Command> DeadLetterCommands();
 std::vector<Command> SubscriptionCommands();
+std::vector<Command> SecretCommands();
 std::vector<Command> HelpCommands();
 
 }  // namespace mesg::cli

@@ -17,6 +17,7 @@ constexpr std::string_view kExitStatus =
 std::string Usage(const Command& command) {
   std::string usage = fmt::format("mesg {}", command.path);
   for (const Positional& positional : command.positionals) {
+    if (positional.hidden) continue;
     switch (positional.count) {
       case Positional::Count::kOne:
         usage += fmt::format(" {}", positional.name);
@@ -108,6 +109,7 @@ std::string MarkdownOf(const Command& command) {
   if (!command.positionals.empty()) {
     out += "| Argument | Meaning |\n|---|---|\n";
     for (const Positional& positional : command.positionals) {
+      if (positional.hidden) continue;
       out += fmt::format("| `{}` | {} |\n", positional.name, MarkdownCell(positional.help));
     }
     out += "\n";
@@ -161,6 +163,7 @@ std::string HelpOf(const Command& command, const Terminal& terminal) {
   if (!command.positionals.empty()) {
     std::vector<Row> rows;
     for (const Positional& positional : command.positionals) {
+      if (positional.hidden) continue;
       rows.push_back({std::string(positional.name), std::string(positional.help)});
     }
     text += fmt::format("\n{}\n{}", terminal.ForOutput(Style::kBold, "Arguments"), Columns(rows));

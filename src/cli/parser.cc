@@ -157,10 +157,12 @@ class Tree {
     std::vector<std::string> remaining = root_.remaining(true);
     std::erase(remaining, "--");  // The mark itself; what stands behind it was a positional.
     if (remaining.empty()) return std::nullopt;
-    const std::string& word = remaining.front();
+    // Without the value of an option, which may be a secret in a wrong place.
+    const bool option = remaining.front().size() > 1 && remaining.front().front() == '-';
+    const std::string word =
+        option ? remaining.front().substr(0, remaining.front().find('=')) : remaining.front();
     const CLI::App* chosen = Chosen();
     std::vector<std::string> known;
-    const bool option = word.size() > 1 && word.front() == '-';
     if (option) {
       CollectOptions(*chosen, known);
       if (chosen != &root_) CollectOptions(root_, known);
@@ -172,7 +174,7 @@ class Tree {
       return InvalidArgument("`mesg {}` takes no argument \"{}\"{}", Path(), word, SeeHelp());
     }
     const std::vector<std::string_view> candidates(known.begin(), known.end());
-    const std::string_view nearest = Nearest(word.substr(0, word.find('=')), candidates);
+    const std::string_view nearest = Nearest(word, candidates);
     const std::string path = Path();
     const std::string full = path.empty() || option ? word : path + " " + word;
     return InvalidArgument("unknown {} \"{}\"{}{}", option ? "option" : "command", full,

@@ -59,7 +59,7 @@ TEST(ParserTest, TheNearestCommandIsSuggested) {
 TEST(ParserTest, TheNearestOptionIsSuggested) {
   EXPECT_EQ(Refusal({"logs", "--folow"}), "unknown option \"--folow\", did you mean \"--follow\"?");
   EXPECT_EQ(Refusal({"logs", "--endpont=x"}),
-            "unknown option \"--endpont=x\", did you mean \"--endpoint\"?");
+            "unknown option \"--endpont\", did you mean \"--endpoint\"?");
   EXPECT_EQ(Refusal({"logs", "-z"}), "unknown option \"-z\": see `mesg logs --help`");
 }
 

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/echo_off.h"
+
 namespace mesg::cli {
 namespace {
 
@@ -110,6 +112,33 @@ Result<std::string> Terminal::Ask(std::string_view question) {
   std::string line;
   if (!std::getline(input_, line))
     return FailedPrecondition("the input ended before an answer came");
+  return line;
+}
+
+Result<std::string> Terminal::AskHidden(std::string_view question) {
+  if (!traits_.input_is_terminal) {
+    return FailedPrecondition("cannot ask \"{}\": the input is not a terminal", question);
+  }
+  constexpr std::size_t kLineBytes = 4095;  // What is beyond it, the terminal drops.
+  const EchoOff off = MESG_TRY(EchoOff::Of(STDIN_FILENO));
+  {
+    const std::scoped_lock lock(mutex_);
+    error_ << question << ' ' << std::flush;
+  }
+  std::string line;
+  char c = 0;
+  while (input_.get(c) && c != '\n' && c != EchoOff::kInterrupted) line += c;
+  const bool ended = !input_;
+  {
+    const std::scoped_lock lock(mutex_);
+    error_ << '\n' << std::flush;  // The one that was typed was not shown either.
+  }
+  if (c == EchoOff::kInterrupted) return Cancelled("nothing was done");
+  if (ended) return FailedPrecondition("the input ended before an answer came");
+  if (line.size() >= kLineBytes) {
+    return InvalidArgument("a terminal's line has less than {} bytes: take a file or a pipe",
+                           kLineBytes);
+  }
   return line;
 }
 

@@ -48,7 +48,10 @@ class Terminal {
   /// Asks on the error stream and reads one line. FailedPrecondition when the input is no terminal
   /// or has ended.
   Result<std::string> Ask(std::string_view question);
-  /// The same for yes or no; an empty answer is no.
+  /// The same for what must not be shown: where the input is this process's terminal, it does not
+  /// echo. Cancelled after Ctrl-C, InvalidArgument for more than the 4 KiB a terminal's line holds.
+  Result<std::string> AskHidden(std::string_view question);
+  /// Ask for yes or no; an empty answer is no.
   Result<bool> Confirm(std::string_view question);
 
   /// All that is left of the input. InvalidArgument beyond 64 MiB.
