@@ -41,15 +41,15 @@ void ReadPlain(std::string_view plain) {
 
 void ChangeAByte(std::string_view input, const LockedBytes& key) {
   if (input.size() < 4) return;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(input[i]); };
+  const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(input[i] & 0xff); };
   SecretTable::Entries entries;
   entries["name"].value = input.substr(0, kMaxSecretValue);
   const SecretFileHeader header = {
       SecretFileHeader::KeyKind::kKeyFile, {0, 0}, std::string(kSaltBytes, 's')};
   std::string file = SealSecrets(header, key, *SecretTable::Of(entries));
   Require(UnsealSecrets(file, key)->entries().at("name").value == entries["name"].value);
-  const std::size_t at = (std::size_t{byte(0)} << 16 | byte(1) << 8 | byte(2)) % file.size();
-  file[at] = static_cast<char>(file[at] ^ (byte(3) == 0 ? 1 : byte(3)));
+  const std::size_t at = (byte(0) << 16 | byte(1) << 8 | byte(2)) % file.size();
+  file[at] = static_cast<char>(file[at] ^ static_cast<char>(byte(3) == 0 ? 1 : byte(3)));
   Require(!ReadSecretHeader(file));
   if (at >= file.size() - 32) return;
   Resum(file);
