@@ -57,6 +57,9 @@ TEST(EncodingTest, NearestFindsTheMisspeltKeyAndNothingFarAway) {
   EXPECT_EQ(Nearest("descripton", {"name", "description", "data"}), "description");
   EXPECT_EQ(Nearest("nmae", {"name", "description"}), "name");
   EXPECT_EQ(Nearest("zebra", {"name", "description"}), "");
+  EXPECT_EQ(EditDistance("", "abc"), 3U);
+  EXPECT_EQ(EditDistance("kitten", "sitting"), 3U);
+  EXPECT_EQ(EditDistance("same", "same"), 0U);
 }
 
 TEST(EncodingTest, QuotedTextIsJson) {

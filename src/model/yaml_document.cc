@@ -23,6 +23,32 @@ constexpr std::size_t kMaxExpansion = 100'000;
 constexpr std::size_t kMaxViolations = 100;  // As many as are shown.
 constexpr std::size_t kTextUnit = 16;        // So many bytes of text weigh as much as a value.
 
+/// What yaml-cpp says, in words for somebody who wrote a file: what is wrong there, what to do.
+std::string Explain(const std::string& message) {
+  namespace Says = YAML::ErrorMsg;
+  static const std::vector<std::pair<std::string_view, std::string_view>> words = {
+      {Says::END_OF_MAP_FLOW, "a { before this is not closed: a comma or a } is missing"},
+      {Says::END_OF_SEQ_FLOW, "a [ before this is not closed: a comma or a ] is missing"},
+      {Says::FLOW_END, "a } or ] closes something else than what was opened last"},
+      {Says::END_OF_MAP, "expected a key that begins in the column of the keys before it"},
+      {Says::END_OF_SEQ, "expected a \"-\" in the column of those before it"},
+      {Says::BLOCK_ENTRY, "a list cannot begin here: put its \"-\" on a line of its own"},
+      {Says::MAP_KEY, "a key cannot begin here: put it on a line of its own"},
+      {Says::MAP_VALUE,
+       "a value cannot begin here: a text that holds \": \" needs quotes, and lines are indented "
+       "by "
+       "spaces, not by tabs"},
+      {Says::TAB_IN_INDENTATION, "lines are indented by spaces, here is a tab"},
+      {Says::UNKNOWN_ANCHOR,
+       "no anchor (&) of this name stands before this; a text that begins with * needs quotes"},
+      {Says::EOF_IN_SCALAR, "the file ends inside a text: its closing quote is missing"},
+      {Says::UNKNOWN_TOKEN, "a text that begins like this needs quotes"},
+  };
+  const auto found = std::ranges::find(words, std::string_view(message),
+                                       &std::pair<std::string_view, std::string_view>::first);
+  return "malformed YAML: " + (found == words.end() ? message : std::string(found->second));
+}
+
 /// What yaml-cpp cannot refuse itself; travels through it to Read.
 struct Refusal {
   YAML::Mark mark;
@@ -274,7 +300,7 @@ Result<YamlDocument> YamlDocument::Read(std::string_view text) {
   } catch (const Refusal& refusal) {
     return Unreadable(refusal.mark.line + 1, refusal.mark.column + 1, refusal.reason);
   } catch (const YAML::Exception& e) {
-    return Unreadable(e.mark.line + 1, e.mark.column + 1, "malformed YAML: " + e.msg);
+    return Unreadable(e.mark.line + 1, e.mark.column + 1, Explain(e.msg));
   } catch (const std::exception& e) {
     return Unreadable(0, 0, fmt::format("malformed YAML: {}", e.what()));
   }

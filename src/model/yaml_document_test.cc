@@ -48,9 +48,14 @@ TEST(YamlDocumentTest, EveryKeyThatIsThereTwiceIsNamed) {
 }
 
 TEST(YamlDocumentTest, MalformedYamlIsShownWithItsPlace) {
-  EXPECT_THAT(Read("a: [1\nb: 2"), HasSubstr("malformed YAML: "));
-  EXPECT_THAT(Read("tasks:\n  a: 1\n b: 2\n"), HasSubstr("3:2 malformed YAML: "));
-  EXPECT_THAT(Read("a: *nowhere"), HasSubstr("1:4 malformed YAML: "));
+  EXPECT_EQ(Read("a: [1\nb: 2"),
+            "2:2 malformed YAML: a [ before this is not closed: a comma or a ] is missing\n");
+  EXPECT_EQ(Read("tasks:\n  a: 1\n b: 2\n"),
+            "3:2 malformed YAML: expected a key that begins in the column of the keys before it\n");
+  EXPECT_EQ(Read("a: *nowhere"),
+            "1:4 malformed YAML: no anchor (&) of this name stands before this; a text that begins "
+            "with * needs quotes\n");
+  EXPECT_EQ(Read("a: @x"), "1:4 malformed YAML: a text that begins like this needs quotes\n");
   EXPECT_THAT(Read("a: &x [*x]"), HasSubstr("1:8 "));
   EXPECT_EQ(Read("a: 1\n---\nb: 2\n"), "2:1 a second document begins here, one is expected\n");
   EXPECT_THAT(Read("? [a]\n: 1"), HasSubstr("expected a key, got a list or a mapping"));

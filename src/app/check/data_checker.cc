@@ -70,13 +70,9 @@ void DataChecker::CheckMembers(const Mapping& with, const std::vector<Parameter>
   for (std::size_t i = 0; i < with.keys.size(); ++i) {
     const std::string& key = with.keys[i];
     if (std::ranges::find(known, key) != known.end()) continue;
-    const std::string near = DidYouMean(key, known);
-    if (additional && near.empty()) continue;
-    findings_.Report(
-        with.items[i].place,
-        near.empty() && !known.empty()
-            ? fmt::format("{} is not declared, expected one of {}", key, fmt::join(known, ", "))
-            : fmt::format("{} is not declared{}", key, near));
+    if (additional && Misspelt(key, known).empty()) continue;
+    findings_.Report(with.items[i].place,
+                     fmt::format("{} is not declared{}", key, Choice(key, known)));
   }
 }
 

@@ -77,15 +77,14 @@ void ExpressionChecker::Check(const Expression& expression, const Place& place,
     for (std::size_t i = RootKeys(path); i < path.keys.size(); ++i) {
       const auto known = type.Members();
       const std::optional<Type> member = type.Member(path.keys[i]);
-      const bool declared = std::ranges::find(known, path.keys[i]) != known.end();
-      const std::string near = declared ? "" : DidYouMean(path.keys[i], known);
       if (!member && !type.CanHaveMembers()) {
         findings_.Report(place, fmt::format("there is no {}: {} is {}", Written(path, i),
                                             i == 0 ? "it" : Written(path, i - 1), type.Describe()));
         break;
       }
-      if (!member || !near.empty()) {
-        findings_.Report(place, fmt::format("there is no {}{}", Written(path, i), near));
+      if (!member || !Misspelt(path.keys[i], known).empty()) {
+        findings_.Report(
+            place, fmt::format("there is no {}{}", Written(path, i), Choice(path.keys[i], known)));
         break;
       }
       type = *member;
@@ -111,7 +110,7 @@ bool ExpressionChecker::CheckStepIsDone(const std::string& id, const Place& plac
   }
   const std::vector<std::string_view> known(step_ids_.begin(), step_ids_.end());
   findings_.Report(place, fmt::format("there is no step with the id {} in this workflow{}", id,
-                                      DidYouMean(id, known)));
+                                      Choice(id, known)));
   return false;
 }
 

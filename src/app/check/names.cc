@@ -24,6 +24,19 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string_view
   return near.empty() ? std::string() : fmt::format(", did you mean {}?", near);
 }
 
+std::string Choice(std::string_view name, const std::vector<std::string_view>& known) {
+  constexpr std::size_t kMostShown = 10;
+  const std::string near = DidYouMean(name, known);
+  if (!near.empty() || known.empty() || known.size() > kMostShown) return near;
+  return fmt::format(", expected {}{}", known.size() > 1 ? "one of " : "", fmt::join(known, ", "));
+}
+
+std::string_view Misspelt(std::string_view name, const std::vector<std::string_view>& known) {
+  const std::string_view near = Nearest(name, known);
+  const bool meant = !near.empty() && near != name && EditDistance(name, near) <= name.size() / 3;
+  return meant ? near : std::string_view();
+}
+
 Place Inside(const Place& place, std::string_view key) {
   return {place.line, place.column, place.path + "." + std::string(key)};
 }
@@ -37,9 +50,8 @@ bool Names::IsService(const Reference& reference) {
   if (file_.FindService(reference.alias) != nullptr) return true;
   auto known = Keys(file_.services, &ServiceUse::alias);
   known.push_back(file_.name);
-  findings_.Report(reference.place,
-                   fmt::format("there is no service {} in this file{}", reference.alias,
-                               DidYouMean(reference.alias, known)));
+  findings_.Report(reference.place, fmt::format("there is no service {} in this file{}",
+                                                reference.alias, Choice(reference.alias, known)));
   return false;
 }
 
@@ -51,7 +63,7 @@ const EventDefinition* Names::Event(const Reference& reference) {
   if (event != nullptr) return event;
   const auto known = Keys(contract->Events(), &EventDefinition::key);
   findings_.Report(reference.place, fmt::format("{} has no event {}{}", reference.alias,
-                                                reference.key, DidYouMean(reference.key, known)));
+                                                reference.key, Choice(reference.key, known)));
   return nullptr;
 }
 
@@ -69,7 +81,7 @@ const TaskDefinition* Names::Task(const Reference& reference) {
   if (task != nullptr) return task;
   const auto known = Keys(contract->Tasks(), &TaskDefinition::key);
   findings_.Report(reference.place, fmt::format("{} has no task {}{}", reference.alias,
-                                                reference.key, DidYouMean(reference.key, known)));
+                                                reference.key, Choice(reference.key, known)));
   return nullptr;
 }
 
@@ -80,14 +92,14 @@ const OutputDefinition* Names::Output(const TaskDefinition* task, const Trigger&
   const auto known = Keys(task->outputs, &OutputDefinition::key);
   findings_.Report(Inside(trigger.place, "output"),
                    fmt::format("{} has no output {}{}", trigger.reference.key, trigger.output,
-                               DidYouMean(trigger.output, known)));
+                               Choice(trigger.output, known)));
   return nullptr;
 }
 
 const EventDefinition* Names::OwnEvent(std::string_view key, const Place& place) {
   const EventDefinition* const event = file_.FindEvent(key);
   if (event != nullptr) return event;
-  const std::string near = DidYouMean(key, Keys(file_.events, &EventDefinition::key));
+  const std::string near = Choice(key, Keys(file_.events, &EventDefinition::key));
   findings_.Report(place, fmt::format("this application declares no event {}{}", key,
                                       near.empty() ? " under `events`" : near));
   return nullptr;
@@ -97,7 +109,7 @@ const Workflow* Names::ManualWorkflow(std::string_view key, const Place& place) 
   const Workflow* const workflow = file_.FindWorkflow(key);
   if (workflow == nullptr) {
     findings_.Report(place, fmt::format("there is no workflow {} in this file{}", key,
-                                        DidYouMean(key, Keys(file_.workflows, &Workflow::key))));
+                                        Choice(key, Keys(file_.workflows, &Workflow::key))));
     return nullptr;
   }
   if (workflow->on.kind == Trigger::Kind::kManual) return workflow;
@@ -123,7 +135,7 @@ void Names::CheckEnvironment(const ServiceUse& service) {
     if (std::ranges::find(known, each.first) != known.end()) continue;
     findings_.Report(Inside(service.place, "env"),
                      fmt::format("{} knows no variable {}{}", service.use, each.first,
-                                 DidYouMean(each.first, known)));
+                                 Choice(each.first, known)));
   }
 }
 

@@ -11,6 +11,13 @@ namespace mesg::app {
 /// ", did you mean NEAREST?", or nothing when none of `known` is near.
 std::string DidYouMean(std::string_view name, const std::vector<std::string_view>& known);
 
+/// The same; when none is near and there are few, ", expected one of" them all.
+std::string Choice(std::string_view name, const std::vector<std::string_view>& known);
+
+/// The one of `known` that is meant where other names are allowed too: nearer than that, a third of
+/// the letters at most. "" when there is none, or it is one itself.
+std::string_view Misspelt(std::string_view name, const std::vector<std::string_view>& known);
+
 /// `place`, one key further in.
 Place Inside(const Place& place, std::string_view key);
 

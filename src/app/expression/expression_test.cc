@@ -253,7 +253,7 @@ TEST(ExpressionTest, MistakesAreFoundBeforeAnythingRuns) {
       {"{a 1}", "1:4 expected \",\" or \"}\", got \"1\""},
       {"if . then 1", "1:12 expected \"end\", got the end"},
       {"$evnt.a", "1:1 unknown variable $evnt, did you mean $event?"},
-      {"$ENV.HOME", "1:1 $ENV is not available in expressions"},
+      {"$ENV.HOME", "1:1 $ENV is refused: an expression sees only what it is given"},
       {"lenght", "1:1 unknown function lenght, did you mean length?"},
       {"frobnicate(1)", "1:1 unknown function frobnicate"},
       {"map", "1:1 map takes 1 argument, got 0"},

@@ -13,7 +13,7 @@ namespace {
 using Place = Function::Place;
 using Form = Function::Form;
 
-constexpr std::string_view kTime = "the same run must see the same time again; use $run.time";
+constexpr std::string_view kTime = "the same run must see the same time again; use $run.started";
 constexpr std::string_view kEndless = "it may never end; use foreach, reduce, range or limit";
 constexpr std::string_view kOutside = "an expression sees only what it is given";
 

@@ -104,9 +104,24 @@ class Lexer {
       tokens.push_back({Token::Kind::kSymbol, start, std::string(symbol)});
       return true;
     }
-    return Fail(start, static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E
-                           ? std::string("only a text in quotes may hold such a character")
-                           : fmt::format("\"{}\" has no meaning here", c));
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) {
+      return Fail(start, "only a text in quotes may hold such a character");
+    }
+    return Fail(start, fmt::format("\"{}\" has no meaning here{}", c, Instead(c)));
+  }
+
+  // What people mean who know another language.
+  static std::string_view Instead(char c) {
+    switch (c) {
+      case '\'':
+        return ", a text stands in double quotes";
+      case '&':
+        return ", the word is `and`";
+      case '!':
+        return ", the word is `not`, behind a pipe: .ready | not";
+      default:
+        return "";
+    }
   }
 
   bool Named(Token::Kind kind, std::vector<Token>& tokens) {

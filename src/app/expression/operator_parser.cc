@@ -36,9 +36,11 @@ NodePtr ExpressionParser::Pipe(bool comma) {
 NodePtr ExpressionParser::PipeOf(bool comma) {
   const std::size_t at = Peek().at;
   if (Peek().IsWord("label") && PeekSecond().kind == Token::Kind::kVariable) return Label(comma);
-  if (Peek().IsWord("def")) return Fail(at, "functions cannot be defined in an expression");
+  if (Peek().IsWord("def"))
+    return Fail(at, "def is refused: functions cannot be defined in an expression");
   if (Peek().IsWord("import") || Peek().IsWord("include")) {
-    return Fail(at, "modules cannot be used in an expression");
+    return Fail(at,
+                fmt::format("{} is refused: modules cannot be used in an expression", Peek().text));
   }
   NodePtr left = Binary(comma ? Level::kComma : Level::kAlternative);
   if (Peek().Is("|")) {

@@ -119,7 +119,8 @@ std::uint32_t ExpressionParser::Slot(const Token& token) {
   for (const auto& [name, slot] : variables_) names.push_back(name);
   const std::string_view near = Nearest(token.text, names);
   if (token.text == "ENV" || token.text == "__loc__" || token.text == "__prog_args") {
-    Report(token.at, fmt::format("${} is not available in expressions", token.text));
+    Report(token.at,
+           fmt::format("${} is refused: an expression sees only what it is given", token.text));
   } else if (near.empty()) {
     Report(token.at, fmt::format("unknown variable ${}", token.text));
   } else {

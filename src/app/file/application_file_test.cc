@@ -184,7 +184,7 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "app.yml:2:14: workflows.w.steps: required: expected what the workflow does"},
       {"name: x\nservices: { a.b: y, c: {} }\nworkflows: { w: { on: s.e, steps: [] } }",
        "app.yml:2:13: services.a\\.b: expected a name of letters, digits and underscores that "
-       "does not begin with a digit\n"
+       "does not begin with a digit, got \"a.b\"\n"
        "app.yml:2:21: services.c.use: required: expected a service: its name, hash, folder, "
        "archive "
        "or git URL"},
@@ -208,22 +208,24 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
       {WithStep("{ tsk: s.t }"),
        "app.yml:7:11: workflows.w.steps[0].tsk: unknown key, did you mean \"task\"?"},
       {WithStep("{ wait: 5s, with: {} }"),
-       "app.yml:7:21: workflows.w.steps[0].with: belongs to task and emit and run, not to wait"},
+       "app.yml:7:21: workflows.w.steps[0].with: belongs to task or emit or run, not to wait"},
       {WithStep("{ wait: soon }"),
        "app.yml:7:11: workflows.w.steps[0].wait: expected a duration above 0 such as 500ms, 10s or "
        "1h30m, got \"soon\""},
       {WithStep("{ then: [] }"),
-       "app.yml:7:9: workflows.w.steps[0].if: required: expected the condition of then"},
+       "app.yml:7:9: workflows.w.steps[0].if: required: expected an expression that decides "
+       "between then and else"},
       {WithStep("{ foreach: .a, concurrency: 0 }"),
        "app.yml:7:9: workflows.w.steps[0].steps: required: expected what is done for each item\n"
        "app.yml:7:24: workflows.w.steps[0].concurrency: expected a whole number from 1 to 1000, "
        "got "
        "\"0\""},
       {WithStep("{ parallel: [[], []], join: 3 }"),
-       "app.yml:7:31: workflows.w.steps[0].join: expected a whole number from 1 to 2, got \"3\""},
+       "app.yml:7:31: workflows.w.steps[0].join: expected all, any or a whole number from 1 to 2, "
+       "got \"3\""},
       {WithStep("{ id: a-b, stop: {} }"),
        "app.yml:7:11: workflows.w.steps[0].id: expected an id of letters, digits and underscores "
-       "that does not begin with a digit"},
+       "that does not begin with a digit, got \"a-b\""},
       {WithStep("{ id: a, stop: {} }\n      - { id: a, stop: {} }"),
        "app.yml:8:11: workflows.w.steps[1].id: a is the id of another step of this workflow"},
       {WithStep("{ if: .a ==, stop: {} }"),
@@ -239,7 +241,7 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "one ${ expression } that gives it, got a list"},
       {WithStep("{ task: s.t, with: { a: \"x ${ now }\" } }"),
        "app.yml:7:39: workflows.w.steps[0].with.a: now is refused: the same run must see the same "
-       "time again; use $run.time"},
+       "time again; use $run.started"},
       {WithStep("{ task: s.t, with: { a: \"x ${ 1\" } }"),
        "app.yml:7:36: workflows.w.steps[0].with.a: the \"${\" that begins here has no \"}\""},
       {WithStep("{ approve: { default: maybe } }"),
@@ -259,7 +261,7 @@ TEST(ApplicationFileTest, EveryMistakeIsReportedWithItsPlace) {
        "app.yml:2:39: workflows.w.dedupe.key: required: expected an expression"},
       {"name: x\ninputs: { 1a: { type: Text } }\nworkflows: { w: { on: s.e, steps: [] } }",
        "app.yml:2:11: inputs.1a: expected a name of letters, digits and underscores that does "
-       "not begin with a digit\n"
+       "not begin with a digit, got \"1a\"\n"
        "app.yml:2:17: inputs.1a.type: expected String, Number, Boolean, Object or Any, got "
        "\"Text\""},
   };

@@ -225,7 +225,7 @@ void ApplicationReader::ReadConcurrency(const Cursor& at, Workflow& into) {
 }
 
 void ApplicationReader::ReadLimit(const Cursor& at, Concurrency& into) {
-  ReadCount(at, kMostRuns, into.limit);
+  ReadCount(at, "a whole number", kMostRuns, into.limit);
 }
 
 void ApplicationReader::ReadConcurrencyKey(const Cursor& at, Concurrency& into) {

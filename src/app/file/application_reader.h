@@ -104,7 +104,7 @@ class ApplicationReader : public ContractReader {
   void ReadTemplate(const Cursor& at, Variables allowed, Template& into);
   void ReadMapping(const Cursor& at, Variables allowed, Mapping& into);
   void ReadReference(const Cursor& at, std::string_view example, Reference& into);
-  bool ReadCount(const Cursor& at, std::size_t most, std::size_t& into);
+  bool ReadCount(const Cursor& at, std::string_view what, std::size_t most, std::size_t& into);
   void CheckVariables(const Cursor& at, const Expression& expression, Variables allowed);
   bool MayStand(Variable variable, Variables allowed) const;
   void ReportIn(const Cursor& at, const Error& error);

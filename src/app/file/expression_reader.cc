@@ -94,7 +94,7 @@ void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
                                        PlacedExpression& into) {
   into.place = {at.line, at.column, at.path};
   if (at.node->kind != Kind::kScalar || Trim(at.node->text).empty()) {
-    return Expected(at, "an expression such as .total > 100");
+    return Expected(at, "an expression such as .total > 100 or ${ .items }");
   }
   const std::string_view text = at.node->text;
   if (Trim(text).starts_with("${")) {
@@ -104,6 +104,9 @@ void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
       into.expression = parsed->Expressions().front();
       return CheckVariables(at, into.expression, allowed);
     }
+    return Report(
+        Itself(at),
+        "expected one expression, in ${ } as a whole or without it, got a text with some");
   }
   auto parsed = Expression::Parse(text, kVariables);
   if (!parsed) return ReportIn(at, parsed.error());
@@ -175,13 +178,14 @@ void ApplicationReader::ReadReference(const Cursor& at, std::string_view example
   into.key = text.substr(dot + 1);
 }
 
-bool ApplicationReader::ReadCount(const Cursor& at, std::size_t most, std::size_t& into) {
+bool ApplicationReader::ReadCount(const Cursor& at, std::string_view what, std::size_t most,
+                                  std::size_t& into) {
   std::size_t count = 0;
   const std::string& text = at.node->text;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (at.node->kind != Kind::kScalar || error != std::errc() || end != text.data() + text.size() ||
       count < 1 || count > most) {
-    Expected(at, fmt::format("a whole number from 1 to {}", most));
+    Expected(at, fmt::format("{} from 1 to {}", what, most));
     return false;
   }
   into = count;
@@ -194,8 +198,8 @@ bool ApplicationReader::CheckIdentifier(const Cursor& at, std::string_view name,
                     std::ranges::all_of(name, [](char c) { return IsLetter(c) || IsDigit(c); });
   if (!good) {
     Report(at, fmt::format("expected {} of letters, digits and underscores that does not begin "
-                           "with a digit",
-                           what));
+                           "with a digit, got {}",
+                           what, QuoteJson(name.substr(0, 64))));
   }
   return good;
 }

@@ -66,19 +66,20 @@ void ApplicationReader::ReadStep(const Cursor& at, Steps& into) {
 // The key of the one thing the step does; "" with a violation when it is none or several.
 std::string_view ApplicationReader::FindAction(const Cursor& at, const StepMembers& members,
                                                bool all_known) {
-  std::string_view action;
-  bool several = false;
+  std::vector<std::pair<std::string_view, const Cursor*>> found;
   for (const auto& [key, value] : members) {
     const auto named = std::ranges::find(StepKeys(), key, &StepKey::key);
-    if (!named->IsAction()) continue;
-    if (!action.empty()) {
-      Report(value, fmt::format("a step does one thing, this one has {} already", action));
-      several = true;
-    } else {
-      action = key;
-    }
+    if (named->IsAction()) found.emplace_back(key, &value);
   }
-  if (several) return {};
+  std::ranges::sort(found, {}, [](const auto& each) {
+    return std::pair(each.second->line, each.second->column);
+  });
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    Report(*found[i].second,
+           fmt::format("a step does one thing, this one has {} already", found[0].first));
+  }
+  if (found.size() > 1) return {};
+  const std::string_view action = found.empty() ? std::string_view() : found[0].first;
   if (action.empty()) {
     if (!all_known) return {};  // It may be the one that is misspelt.
     std::vector<std::string_view> actions;
@@ -95,8 +96,9 @@ std::string_view ApplicationReader::FindAction(const Cursor& at, const StepMembe
       if (each.key == key) owners.push_back(each.action);
     }
     if (owners.front().empty() || std::ranges::find(owners, action) != owners.end()) continue;
-    Report(value, fmt::format("belongs to {}, not to {}", fmt::join(owners, " and "),
-                              action == "then" ? "if" : action));
+    std::ranges::replace(owners, "then", "if with then");
+    Report(value, fmt::format("belongs to {}, not to {}", fmt::join(owners, " or "),
+                              action == "then" ? "if with then" : action));
   }
   return action;
 }
@@ -193,7 +195,8 @@ void ApplicationReader::ReadWith(const StepMembers& members, std::string_view wh
 
 BranchStep ApplicationReader::ReadBranch(const Cursor& at, const StepMembers& members) {
   BranchStep step;
-  if (const Cursor* condition = Require(at, members, "if", "the condition of then")) {
+  if (const Cursor* condition =
+          Require(at, members, "if", "an expression that decides between then and else")) {
     ReadExpression(*condition, kStepVariables, step.condition);
   }
   ReadSteps(members.at("then"), step.then);
@@ -219,8 +222,12 @@ SwitchStep ApplicationReader::ReadSwitch(const Cursor& at, const StepMembers& me
 ParallelStep ApplicationReader::ReadParallel(const StepMembers& members) {
   ParallelStep step;
   const Cursor& at = members.at("parallel");
-  if (at.node->kind != Kind::kList || at.node->items.empty()) {
+  if (at.node->kind != Kind::kList) {
     Expected(at, "a list of branches, each a list of steps");
+    return step;
+  }
+  if (at.node->items.empty()) {
+    Report(at, "expected at least one branch, a list of steps");
     return step;
   }
   if (at.node->items.size() > kMostAtOnce) {
@@ -234,7 +241,9 @@ ParallelStep ApplicationReader::ReadParallel(const StepMembers& members) {
   step.join = step.branches.size();
   if (const Cursor* join = Find(members, "join"); join != nullptr && join->node->text != "all") {
     step.join = 1;  // "any"
-    if (join->node->text != "any") ReadCount(*join, step.branches.size(), step.join);
+    if (join->node->text != "any") {
+      ReadCount(*join, "all, any or a whole number", step.branches.size(), step.join);
+    }
   }
   return step;
 }
@@ -244,7 +253,7 @@ ForeachStep ApplicationReader::ReadForeach(const Cursor& at, const StepMembers& 
   const Cursor& items = members.at("foreach");
   ReadExpression(items, kStepVariables, step.items);
   if (const Cursor* concurrency = Find(members, "concurrency")) {
-    ReadCount(*concurrency, kMostAtOnce, step.concurrency);
+    ReadCount(*concurrency, "a whole number", kMostAtOnce, step.concurrency);
   }
   if (const Cursor* steps = Require(at, members, "steps", "what is done for each item")) {
     ++loops_;
