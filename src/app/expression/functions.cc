@@ -283,7 +283,9 @@ bool ByName(const Function& a, const Function& b) {
   return a.name != b.name ? a.name < b.name : a.arity < b.arity;
 }
 
-const std::vector<Function>& SortedFunctions() {
+}  // namespace
+
+const std::vector<Function>& AllFunctions() {
   static const std::vector<Function> sorted = [] {
     auto functions = Functions();
     std::ranges::sort(functions, &ByName);
@@ -292,10 +294,8 @@ const std::vector<Function>& SortedFunctions() {
   return sorted;
 }
 
-}  // namespace
-
 const Function* FindFunction(std::string_view name, std::size_t arity) {
-  const auto& functions = SortedFunctions();
+  const auto& functions = AllFunctions();
   const Function wanted{.name = name, .arity = arity};
   const auto found = std::ranges::lower_bound(functions, wanted, &ByName);
   if (found == functions.end() || found->name != name || found->arity != arity) return nullptr;
@@ -305,7 +305,7 @@ const Function* FindFunction(std::string_view name, std::size_t arity) {
 std::vector<const Function*> FindFunctions(std::string_view name) {
   std::vector<const Function*> found;
   if (name.starts_with('_')) return found;
-  for (const Function& function : SortedFunctions()) {
+  for (const Function& function : AllFunctions()) {
     if (function.name == name) found.push_back(&function);
   }
   return found;
@@ -313,7 +313,7 @@ std::vector<const Function*> FindFunctions(std::string_view name) {
 
 std::string_view NearestFunction(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const Function& function : SortedFunctions()) {
+  for (const Function& function : AllFunctions()) {
     if (function.place != Place::kRefused && !function.name.starts_with('_')) {
       names.push_back(function.name);
     }

@@ -44,6 +44,9 @@ const Function* FindFunction(std::string_view name, std::size_t arity);
 /// All of that name; empty when there is none.
 std::vector<const Function*> FindFunctions(std::string_view name);
 
+/// Every function there is, by name and arity, those for definitions included.
+const std::vector<Function>& AllFunctions();
+
 /// The name nearest to one that does not exist, or "".
 std::string_view NearestFunction(std::string_view name);
 

@@ -63,7 +63,8 @@ template <>
 const std::vector<R::Field<Trigger>>& R::Fields() {
   using T = Trigger;
   static const std::vector<Field<T>> fields = {
-      {"event", "SERVICE.EVENT", "An event of a service.", &R::ReadOnEvent},
+      {"event", "SERVICE.EVENT", "An event of a service, or of the application itself.",
+       &R::ReadOnEvent},
       {"result", "SERVICE.TASK", "A task that was completed; `.` is its output.", &R::ReadOnResult},
       {"schedule", "cron", "Minute, hour, day of the month, month, day of the week.",
        &R::ReadOnSchedule},
@@ -104,7 +105,8 @@ const std::vector<R::Field<Dedupe>>& R::Fields() {
 template <>
 const std::vector<R::Field<AwaitStep>>& R::Fields() {
   static const std::vector<Field<AwaitStep>> fields = {
-      {"event", "SERVICE.EVENT, required", "The event it waits for.", &R::ReadAwaitEvent},
+      {"event", "SERVICE.EVENT, required", "Of a service, or of the application itself.",
+       &R::ReadAwaitEvent},
       {"if", "expression", "Only one for which this is true; `.` is the data of the event.",
        &R::ReadAwaitIf},
       {"timeout", "duration", "Fails when it takes longer.",
@@ -136,9 +138,7 @@ const std::vector<R::StepKey>& R::StepKeys() {
       {"compensate", "", "list of steps",
        "What undoes it when the run fails later; the last step is undone first."},
       {"task", "task", "SERVICE.TASK", "Performs a task; the value is its output."},
-      {"with", "task", "mapping", "The inputs of a task, or the data of an event or a workflow."},
-      {"with", "emit", "mapping", ""},
-      {"with", "run", "mapping", ""},
+      {"with", "task", "mapping", "Its inputs."},
       {"then", "then", "list of steps", "What is done when `if` is true."},
       {"else", "then", "list of steps", "What is done when it is not."},
       {"switch", "switch", "expression", "Goes the way of the value."},
@@ -154,7 +154,9 @@ const std::vector<R::StepKey>& R::StepKeys() {
       {"await", "await", "SERVICE.EVENT or mapping", "Waits for an event; the value is its data."},
       {"approve", "approve", "{} or mapping", "Waits for a person (`mesg run approve`)."},
       {"emit", "emit", "event of the application", "Emits it, with the data of `with`."},
+      {"with", "emit", "mapping", "The data of the event."},
       {"run", "run", "workflow of the file", "Runs it and waits for its end."},
+      {"with", "run", "mapping", "The inputs of the workflow."},
       {"stop", "stop", "{} or text", "Ends the run; it is done."},
       {"fail", "fail", "text", "Ends the run; it failed, with this message."},
   };
@@ -181,10 +183,10 @@ std::vector<ApplicationField> ApplicationFields() {
   Append<Concurrency>("concurrency", all);
   Append<Dedupe>("dedupe", all);
   for (const R::StepKey& key : R::StepKeys()) {
-    if (!key.meaning.empty()) all.push_back({"step", key.key, key.expected, key.meaning});
+    all.push_back({key.action.empty() ? "step" : key.action, key.key, key.expected, key.meaning});
   }
-  Append<AwaitStep>("await", all);
-  Append<ApproveStep>("approve", all);
+  Append<AwaitStep>("await, a mapping", all);
+  Append<ApproveStep>("approve, a mapping", all);
   return all;
 }
 

@@ -200,7 +200,7 @@ struct ApplicationFile {
 
 /// A row of the reference of application files.
 struct ApplicationField {
-  std::string_view section;
+  std::string_view section;  ///< "workflow", "step", "foreach", "await, a mapping" ...
   std::string_view key;
   std::string_view expected;
   std::string_view meaning;

@@ -1,8 +1,12 @@
 #include "app/file/application_file.h"
 
+#include <fstream>
+#include <iterator>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -323,6 +327,70 @@ TEST(ApplicationFileTest, StepsAreNestedOnlySoDeep) {
   EXPECT_EQ(Mistakes(nested(15)), "none");
   EXPECT_THAT(Mistakes(nested(16)), HasSubstr("steps are nested deeper than 16 levels"));
   EXPECT_THAT(Mistakes(nested(1000)), HasSubstr("nested deeper than 64 levels"));
+}
+
+TEST(ApplicationFileTest, NoSectionHasAKeyTwiceAndEachHasAMeaning) {
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const ApplicationField& field : ApplicationFields()) {
+    EXPECT_TRUE(seen.emplace(field.section, field.key).second) << field.section << "." << field.key;
+    EXPECT_FALSE(field.expected.empty()) << field.key;
+    EXPECT_FALSE(field.meaning.empty()) << field.key;
+  }
+  EXPECT_GT(seen.size(), 60U);
+}
+
+// What stands in ```yaml is an application, or a list of steps of one.
+TEST(ApplicationFileTest, TheExamplesOfTheDocumentationAreApplications) {
+  for (const char* page : {"reference/application-file.md", "guide/applications.md"}) {
+    std::ifstream file(std::string(MESG_DOCUMENTATION) + "/" + page);
+    ASSERT_TRUE(file) << page;
+    std::size_t examples = 0;
+    std::string example;
+    bool inside = false;
+    for (std::string line; std::getline(file, line);) {
+      if (line == "```yaml") {
+        inside = true;
+        example.clear();
+      } else if (line == "```" && inside) {
+        inside = false;
+        ++examples;
+        const bool steps = example.starts_with("      - ");
+        EXPECT_EQ(Mistakes(steps ? "name: n\nservices: { mail: m, shop: s }\nworkflows:\n  w:\n"
+                                   "    on: shop.order\n    steps:\n" +
+                                       example
+                                 : example),
+                  "none")
+            << example;
+      } else if (inside) {
+        if (example.empty() && line.starts_with("- "))
+          example = "      " + line + "\n";
+        else if (example.starts_with("      - "))
+          example += "      " + line + "\n";
+        else
+          example += line + "\n";
+      }
+    }
+    EXPECT_GE(examples, 1U) << page;
+  }
+}
+
+// One table for each section, whole and in the order of the parser's.
+TEST(ApplicationFileTest, TheReferenceHasEveryKey) {
+  std::ifstream file(std::string(MESG_DOCUMENTATION) + "/reference/application-file.md");
+  ASSERT_TRUE(file) << "the reference is missing";
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::vector<std::pair<std::string_view, std::string>> tables;
+  for (const ApplicationField& field : ApplicationFields()) {
+    if (tables.empty() || tables.back().first != field.section) {
+      tables.emplace_back(field.section, "| Key | Takes | Meaning |\n|---|---|---|\n");
+    }
+    tables.back().second +=
+        fmt::format("| `{}` | {} | {} |\n", field.key, field.expected, field.meaning);
+  }
+  for (const auto& [section, table] : tables) EXPECT_THAT(text, HasSubstr(table + "\n")) << section;
+  std::size_t rows = 0;
+  for (std::size_t at = 0; (at = text.find("\n| `", at)) != std::string::npos; ++at) ++rows;
+  EXPECT_EQ(rows, ApplicationFields().size()) << "the reference has a key that there is not";
 }
 
 }  // namespace
