@@ -60,6 +60,7 @@ const std::vector<CommandGroup>& AllCommands() {
       {"Core", CoreCommands()},
       {"Services", ServiceCommands()},
       {"Applications", AppCommands()},
+      {"Runs", RunCommands()},
       {"Events", EventCommands()},
       {"Executions", ExecutionCommands()},
       {"Dead letters", DeadLetterCommands()},

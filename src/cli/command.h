@@ -97,6 +97,7 @@ const Command* FindCommand(std::string_view path);
 std::vector<Command> CoreCommands();
 std::vector<Command> ServiceCommands();
 std::vector<Command> AppCommands();
+std::vector<Command> RunCommands();
 std::vector<Command> EventCommands();
 std::vector<Command> ExecutionCommands();
 std::vector<Command> DeadLetterCommands();

@@ -13,20 +13,33 @@ constexpr std::chrono::milliseconds kLongestPause{1000};
 
 }  // namespace
 
-Result<void> Watch(Context& context, ListenRequest::Open open,
-                   const std::function<bool(const ::mesg::v1::Item&)>& on_item) {
-  const bool named = open.has_subscription();
+Result<void> KeepConnected(Context& context, const ListenOnce& listen) {
   const std::stop_token stop = context.stop();
   bool connected_once = false;
   std::chrono::milliseconds pause = kFirstPause;
   while (true) {
+    const auto ready = [&] {
+      if (connected_once) context.Tell("Connected to Core again.");
+      connected_once = true;
+      pause = kFirstPause;
+    };
+    const Result<bool> over = listen(ready);
+    if ((over && *over) || stop.stop_requested()) return {};
+    const bool may_come_back = connected_once && (over || over.error().code == Code::kUnavailable);
+    if (!may_come_back) return over ? Result<void>() : over.error();
+    if (pause == kFirstPause) context.terminal().Say("The connection to Core ended, trying again.");
+    if (!Pause(stop, pause)) return {};
+    pause = std::min(pause * 2, kLongestPause);
+  }
+}
+
+Result<void> Watch(Context& context, ListenRequest::Open open,
+                   const std::function<bool(const ::mesg::v1::Item&)>& on_item) {
+  const bool named = open.has_subscription();
+  return KeepConnected(context, [&](const std::function<void()>& ready) -> Result<bool> {
     bool over = false;
     const auto on_response = [&](const ListenResponse& response) {
-      if (response.ready()) {
-        if (connected_once) context.Tell("Connected to Core again.");
-        connected_once = true;
-        pause = kFirstPause;
-      }
+      if (response.ready()) ready();
       Client::Heard heard;
       for (const auto& item : response.items()) {
         if (on_item(item)) continue;
@@ -43,15 +56,9 @@ Result<void> Watch(Context& context, ListenRequest::Open open,
       }
       return heard;
     };
-    Result<void> ended = context.client().Listen(open, on_response, stop);
-    if (over || stop.stop_requested()) return {};
-    const bool may_come_back =
-        connected_once && (ended || ended.error().code == Code::kUnavailable);
-    if (!may_come_back) return ended;
-    if (pause == kFirstPause) context.terminal().Say("The connection to Core ended, trying again.");
-    if (!Pause(stop, pause)) return {};
-    pause = std::min(pause * 2, kLongestPause);
-  }
+    MESG_TRY(context.client().Listen(open, on_response, context.stop()));
+    return over;
+  });
 }
 
 }  // namespace mesg::cli

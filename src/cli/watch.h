@@ -8,6 +8,14 @@
 
 namespace mesg::cli {
 
+/// One connection, until it ends: calls `ready` once it stands. True when nothing more is wanted.
+using ListenOnce = std::function<Result<bool>(const std::function<void()>& ready)>;
+
+/// Listens until the stop is requested (no error) or nothing more is wanted. When the connection to
+/// Core ends it is made again, with pauses. An error of Core, or a first connection that fails,
+/// ends it.
+Result<void> KeepConnected(Context& context, const ListenOnce& listen);
+
 /// Hears items until the stop is requested (no error) or `on_item` returns false. When the
 /// connection to Core ends it is made again, with pauses, and goes on behind what was heard. An
 /// error of Core, or a first connection that fails, ends it.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/grpc/errors.h"
+#include "api/grpc/service_wire.h"
 #include "app/check/check.h"
 #include "app/graph/drawing.h"
 #include "app/graph/graph.h"
@@ -138,6 +139,7 @@ void Outline(const app::ApplicationFile& file, std::string_view yaml,
     wire.set_trigger(app::Describe(workflow.on));
     wire.set_mermaid(app::Mermaid(workflow));
     wire.set_dot(app::Dot(workflow));
+    ToWire(workflow.on.inputs.parameters, *wire.mutable_inputs());
     mentions.In(workflow.steps);
     mentions.In(workflow.on_error);
   }

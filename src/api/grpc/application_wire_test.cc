@@ -25,6 +25,7 @@ workflows:
             steps: [{ task: mail.send, with: { to: "${ $env.TO }", key: "${ $secrets.mail }" } }]
     catch: [{ parallel: [[{ task: mail.send, with: { key: "${ $secrets.other }" } }]] }]
   nightly: { on: { schedule: "0 1 * * *" }, steps: [{ stop: {} }] }
+  by-hand: { on: { manual: { who: { type: String } } }, steps: [{ stop: {} }] }
 )";
 constexpr const char* kShop =
     "name: shop\nsid: shop\nenv: { TOKEN: {}, REGION: {} }\nevents: { order: { data: { total: { "
@@ -68,10 +69,12 @@ TEST(ApplicationWireTest, AnOutlineHoldsAllThatIsInTheFile) {
   EXPECT_EQ(outline.services(0).env().at("REGION"), "${ $env.REGION // $inputs.limit }");
   EXPECT_EQ(outline.services(1).use(), "email");
   EXPECT_FALSE(outline.services(1).resolved());
-  ASSERT_EQ(outline.workflows_size(), 2);
+  ASSERT_EQ(outline.workflows_size(), 3);
   EXPECT_EQ(outline.workflows(0).trigger(), "shop.order");
   EXPECT_EQ(outline.workflows(0).description(), "On each order.");
   EXPECT_EQ(outline.workflows(1).trigger(), "every 0 1 * * *");
+  EXPECT_EQ(outline.workflows(2).inputs(0).key(), "who");
+  EXPECT_EQ(outline.workflows(2).inputs(0).type(), "String");
   EXPECT_TRUE(outline.workflows(0).mermaid().starts_with("flowchart TD\n"));
   EXPECT_TRUE(outline.workflows(0).dot().starts_with("digraph \"alert\" {\n"));
   EXPECT_EQ(std::vector<std::string>(outline.env().begin(), outline.env().end()),

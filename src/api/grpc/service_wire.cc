@@ -12,31 +12,17 @@ using google::protobuf::RepeatedPtrField;
 
 constexpr const char* kFile = "mesg.yml";
 
-void ToWire(const std::vector<Parameter>& parameters, RepeatedPtrField<v1::Parameter>& wire) {
-  for (const Parameter& parameter : parameters) {
-    v1::Parameter& one = *wire.Add();
-    one.set_key(parameter.key);
-    one.set_name(parameter.name);
-    one.set_description(parameter.description);
-    if (parameter.schema.empty()) one.set_type(std::string(Name(parameter.type)));
-    one.set_optional(parameter.optional);
-    one.set_repeated(parameter.repeated);
-    ToWire(parameter.object, *one.mutable_object());
-    one.set_schema(parameter.schema);
-  }
-}
-
 void ToWire(const TaskDefinition& task, v1::TaskDefinition& wire) {
   wire.set_key(task.key);
   wire.set_name(task.name);
   wire.set_description(task.description);
-  ToWire(task.inputs.parameters, *wire.mutable_inputs());
+  api::ToWire(task.inputs.parameters, *wire.mutable_inputs());
   for (const OutputDefinition& output : task.outputs) {
     v1::OutputDefinition& one = *wire.add_outputs();
     one.set_key(output.key);
     one.set_name(output.name);
     one.set_description(output.description);
-    ToWire(output.data.parameters, *one.mutable_data());
+    api::ToWire(output.data.parameters, *one.mutable_data());
   }
   if (task.timeout) wire.set_timeout_us(task.timeout->count());
   if (task.retry) api::ToWire(*task.retry, *wire.mutable_retry());
@@ -75,6 +61,20 @@ void ToDiagnostics(const Error& error, v1::ValidateServiceResponse& response) {
 }
 
 }  // namespace
+
+void ToWire(const std::vector<Parameter>& parameters, RepeatedPtrField<v1::Parameter>& wire) {
+  for (const Parameter& parameter : parameters) {
+    v1::Parameter& one = *wire.Add();
+    one.set_key(parameter.key);
+    one.set_name(parameter.name);
+    one.set_description(parameter.description);
+    if (parameter.schema.empty()) one.set_type(std::string(Name(parameter.type)));
+    one.set_optional(parameter.optional);
+    one.set_repeated(parameter.repeated);
+    ToWire(parameter.object, *one.mutable_object());
+    one.set_schema(parameter.schema);
+  }
+}
 
 void ToWire(const ServiceDefinition& definition, bool canonical, v1::Definition& wire) {
   wire.set_sid(definition.Sid());
