@@ -115,7 +115,7 @@ TEST(SecretTable, AnythingThatWouldNotHaveBeenWrittenIsDamage) {
   for (std::size_t size = 0; size < good.size(); ++size) {
     EXPECT_FALSE(SecretTable::Parse(LockedBytes(good.substr(0, size)))) << size;
   }
-  const auto why = [](std::string plain) {
+  const auto why = [](const std::string& plain) {
     return SecretTable::Parse(LockedBytes(plain)).error().message;
   };
   EXPECT_THAT(why(good + "x"), HasSubstr("something stands behind its end"));
