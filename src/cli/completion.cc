@@ -1,7 +1,10 @@
 #include "cli/completion.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -18,10 +21,13 @@ struct Word {
 /// deploy".
 struct Place {
   std::vector<Word> words;
-  bool services = false;      ///< Names of services too.
-  bool applications = false;  ///< Names of applications too.
-  bool files = false;         ///< Files and folders too.
+  std::string_view names;  ///< Names of "services" or another list too: `mesg __services`.
+  bool files = false;      ///< Files and folders too.
 };
+
+/// Which names an argument takes: each list is a hidden command.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kNames = {
+    {{"SERVICE", "services"}, {"APP", "applications"}, {"SECRET", "secrets"}}};
 
 std::string Quoted(std::string_view text) {
   std::string out = "'";
@@ -59,8 +65,9 @@ std::map<std::string, Place> Places() {
       AddOptions(command.options, place);
       AddOptions(GlobalOptions(), place);
       for (const Positional& positional : command.positionals) {
-        place.services = place.services || positional.name == "SERVICE";
-        place.applications = place.applications || positional.name == "APP";
+        for (const auto& [argument, names] : kNames) {
+          if (positional.name == argument) place.names = names;
+        }
         place.files = place.files || positional.name == "SOURCE" || positional.name == "FOLDER" ||
                       positional.name == "FILE";
       }
@@ -80,8 +87,8 @@ std::string Paths(const std::map<std::string, Place>& places) {
 
 /// What a script sets beside a place's words.
 std::string Flags(const Place& place) {
-  return fmt::format("{}{}{}", place.services ? " services=1" : "",
-                     place.applications ? " applications=1" : "", place.files ? " files=1" : "");
+  const std::string names = place.names.empty() ? "" : fmt::format(" names={}", place.names);
+  return names + (place.files ? " files=1" : "");
 }
 
 std::string Bash() {
@@ -90,7 +97,7 @@ std::string Bash() {
       "# Completes mesg in bash: source <(mesg completion bash)\n"
       "_mesg() {{\n"
       "  local at='' next word i current=${{COMP_WORDS[COMP_CWORD]}} words='' files='' "
-      "services='' applications=''\n"
+      "names=''\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    word=${{COMP_WORDS[i]}}\n"
       "    next=\"${{at:+$at }}$word\"\n"
@@ -107,10 +114,8 @@ std::string Bash() {
   }
   return text +
          "  esac\n"
-         "  [ -n \"$services\" ] && [[ $current != -* ]] && words=\"$words $(mesg __services "
+         "  [ -n \"$names\" ] && [[ $current != -* ]] && words=\"$words $(mesg __$names "
          "2>/dev/null)\"\n"
-         "  [ -n \"$applications\" ] && [[ $current != -* ]] && words=\"$words $(mesg "
-         "__applications 2>/dev/null)\"\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
          "  [ -n \"$files\" ] && COMPREPLY+=($(compgen -f -- \"$current\"))\n"
          "}\n"
@@ -133,7 +138,7 @@ std::string Zsh() {
       "#compdef mesg\n"
       "# Completes mesg in zsh: source <(mesg completion zsh)\n"
       "_mesg() {{\n"
-      "  local at='' next word files='' services='' applications=''\n"
+      "  local at='' next word files='' names=''\n"
       "  local -a choices\n"
       "  for word in ${{words[2,$((CURRENT - 1))]}}; do\n"
       "    next=\"${{at:+$at }}$word\"\n"
@@ -150,8 +155,7 @@ std::string Zsh() {
   return text +
          "  esac\n"
          "  _describe mesg choices\n"
-         "  [ -n \"$services\" ] && compadd -- ${(f)\"$(mesg __services 2>/dev/null)\"}\n"
-         "  [ -n \"$applications\" ] && compadd -- ${(f)\"$(mesg __applications 2>/dev/null)\"}\n"
+         "  [ -n \"$names\" ] && compadd -- ${(f)\"$(mesg __$names 2>/dev/null)\"}\n"
          "  [ -n \"$files\" ] && _files\n"
          "}\n"
          "compdef _mesg mesg";
@@ -182,11 +186,9 @@ std::string Fish() {
       text += fmt::format("complete -c mesg -n {} {} {} -d {}\n", when, option ? "-l" : "-a",
                           Quoted(option ? word.text.substr(2) : word.text), Quoted(word.help));
     }
-    if (place.services) {
-      text += fmt::format("complete -c mesg -n {} -a '(mesg __services 2>/dev/null)'\n", when);
-    }
-    if (place.applications) {
-      text += fmt::format("complete -c mesg -n {} -a '(mesg __applications 2>/dev/null)'\n", when);
+    if (!place.names.empty()) {
+      text +=
+          fmt::format("complete -c mesg -n {} -a '(mesg __{} 2>/dev/null)'\n", when, place.names);
     }
     if (place.files) text += fmt::format("complete -c mesg -n {} -F\n", when);
   }

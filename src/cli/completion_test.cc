@@ -17,8 +17,10 @@ namespace {
 std::string Offered(const std::string& words) {
   const std::string file = testing::TempDir() + "completion_" + std::to_string(getpid()) + ".bash";
   std::ofstream(file)
-      << *CompletionScript("bash") << "\nmesg() { echo webhook http; }\nCOMP_WORDS=(mesg " << words
-      << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_mesg\necho \"${COMPREPLY[@]}\"\n";
+      << *CompletionScript("bash")
+      << "\nmesg() { case $1 in __services) echo webhook http ;; __applications) echo alerts ;; "
+         "__secrets) echo smtp_password ;; esac; }\nCOMP_WORDS=(mesg "
+      << words << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_mesg\necho \"${COMPREPLY[@]}\"\n";
   FILE* pipe = popen(("bash " + file + " 2>&1").c_str(), "r");
   std::array<char, 4096> buffer{};
   std::string out;
@@ -38,6 +40,12 @@ TEST(CompletionTest, BashOffersCommandsThenTheirOptions) {
 TEST(CompletionTest, BashOffersNamesOfServices) {
   EXPECT_EQ(Offered("service show we"), "webhook\n");
   EXPECT_EQ(Offered("execution create htt"), "http\n");
+}
+
+TEST(CompletionTest, BashOffersNamesOfApplicationsAndSecrets) {
+  EXPECT_EQ(Offered("app show al"), "alerts\n");
+  EXPECT_EQ(Offered("secret rm sm"), "smtp_password\n");
+  EXPECT_EQ(Offered("secret s"), "set\n");
 }
 
 TEST(CompletionTest, EveryShellsScriptKnowsEveryCommand) {

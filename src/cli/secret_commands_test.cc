@@ -93,6 +93,13 @@ TEST_F(SecretCommandsTest, TheListHasNamesAndTimes) {
   EXPECT_THAT(out_, HasSubstr(R"({"secrets":[{"name":"smtp","created_us":)"));
 }
 
+TEST_F(SecretCommandsTest, CompletionGetsTheNames) {
+  core_.script.secrets.add_secrets()->set_name("api");
+  core_.script.secrets.add_secrets()->set_name("smtp");
+  EXPECT_EQ(Mesg({"__secrets"}), 0);
+  EXPECT_EQ(out_, "api\nsmtp\n");
+}
+
 TEST_F(SecretCommandsTest, MachinesGetJson) {
   EXPECT_EQ(Mesg({"secret", "set", "smtp", "--json"}, "hunter2"), 0);
   EXPECT_EQ(out_, R"({"secret":{"name":"smtp","created_us":0,"updated_us":0},"created":true})"

@@ -69,8 +69,14 @@ Result<int> RunList(const Arguments&, Context& context) {
   return 0;
 }
 
+Result<int> RunNames(const Arguments&, Context& context) {
+  const v1::ListSecretsResponse list = MESG_TRY(context.client().ListSecrets());
+  for (const v1::Secret& each : list.secrets()) context.terminal().Print(each.name());
+  return 0;
+}
+
 Result<int> RunRemove(const Arguments& arguments, Context& context) {
-  const std::string name = arguments.Get("NAME");
+  const std::string name = arguments.Get("SECRET");
   MESG_TRY(context.client().RemoveSecret(name));
   if (context.json()) {
     context.terminal().Print(ToJsonObject({{"removed", QuoteJson(name)}}));
@@ -110,9 +116,17 @@ std::vector<Command> SecretCommands() {
        .summary = "Remove a secret",
        .details = "What runs and still needs it will fail for want of it.",
        .example = "mesg secret rm smtp_password",
-       .positionals = {{"NAME", "Its name"}},
+       .positionals = {{"SECRET", "Its name"}},
        .options = {},
        .run = RunRemove},
+      {.path = "__secrets",
+       .summary = "Names of secrets, for completion",
+       .details = "",
+       .example = "mesg __secrets",
+       .positionals = {},
+       .options = {},
+       .run = RunNames,
+       .hidden = true},
   };
 }
 
