@@ -47,12 +47,10 @@ std::vector<BrokenFile> BrokenFiles() {
 
 // Everything that is said of a file, as a person sees it.
 std::string Say(const std::string& yaml, const ServiceDefinition& shop) {
-  auto file = ApplicationFile::Parse(yaml);
-  if (!file) return file.error().message + "\n";
-  Findings findings = Check(*file, {{"shop", &shop}});
+  Findings findings = Check(ApplicationFile::Read(yaml), {{"shop", &shop}});
   std::string text;
   if (!findings.errors.empty()) {
-    text += RefuseFile("app.yml", std::move(findings.errors), 0, "INVALID_APPLICATION").message;
+    text += RefuseFile("app.yml", std::move(findings.errors), findings.not_listed, "").message;
     text += '\n';
   }
   for (const Violation& warning : findings.warnings) {
@@ -77,6 +75,39 @@ INSTANTIATE_TEST_SUITE_P(Table, BrokenFileTest, ::testing::ValuesIn(BrokenFiles(
                            }
                            return name;
                          });
+
+// What could be read is compared, whatever is missing: with each line of each file left out, and
+// with each end.
+TEST(BrokenFilesTest, EveryPartOfAFileIsChecked) {
+  const auto shop = ServiceDefinition::Parse(Content("shop.yml"));
+  ASSERT_TRUE(shop) << shop.error().message;
+  for (const BrokenFile& file : BrokenFiles()) {
+    const std::string& yaml = file.yaml;
+    for (std::size_t begin = 0; begin < yaml.size();) {
+      const std::size_t end = yaml.find('\n', begin) + 1;
+      const std::string without = yaml.substr(0, begin) + yaml.substr(end);
+      EXPECT_EQ(ApplicationFile::Parse(without).has_value(),
+                ApplicationFile::Read(without).IsWhole());
+      EXPECT_LE(Check(ApplicationFile::Read(without), {{"shop", &*shop}}).errors.size(), 100U);
+      begin = end;
+    }
+    for (std::size_t size = 0; size < yaml.size(); size += 5) {
+      const ApplicationReading reading = ApplicationFile::Read(yaml.substr(0, size));
+      const Findings findings = Check(reading, {{"shop", &*shop}});
+      EXPECT_GE(findings.errors.size(), reading.violations.size());
+    }
+  }
+}
+
+// Of very many the first are told, and how many more there are.
+TEST(BrokenFilesTest, AHundredErrorsAreListed) {
+  std::string yaml =
+      "name: orders\nevents: { e: {} }\nworkflows: { w: { on: { manual: {} }, steps: [\n";
+  for (int i = 0; i < 60; ++i) yaml += "{ emit: nothing }, { wait: soon }, { run: nothing },\n";
+  const Findings findings = Check(ApplicationFile::Read(yaml + "] } }"), {});
+  EXPECT_EQ(findings.errors.size(), 100U);
+  EXPECT_EQ(findings.not_listed, 80U);
+}
 
 TEST(BrokenFilesTest, ThereAreFortyAtLeast) { EXPECT_GE(BrokenFiles().size(), 40U); }
 

@@ -26,10 +26,12 @@ End Either(End a, End b) {
 
 class Checker {
  public:
-  Checker(const ApplicationFile& file, const Contracts& contracts)
+  /// `whole`: nothing is wrong with the file itself.
+  Checker(const ApplicationFile& file, const Contracts& contracts, bool whole)
       : file_(file),
-        names_(file, contracts, findings_),
-        expressions_(file, findings_),
+        whole_(whole),
+        names_(file, contracts, findings_, whole),
+        expressions_(file, findings_, whole),
         data_(expressions_, findings_) {}
 
   Findings Run() {
@@ -45,18 +47,19 @@ class Checker {
       names_.CheckEnvironment(service);
     }
     for (const Workflow& workflow : file_.workflows) CheckWorkflow(workflow);
+    if (whole_) WarnOfMore();
+    return std::move(findings_);
+  }
+
+ private:
+  void WarnOfMore() {
     for (const Input& input : file_.inputs) {
       if (expressions_.IsUsed(input)) continue;
       findings_.Warn(input.place, fmt::format("nothing uses the input {}", input.parameter.key));
     }
     WarnOfLoops(file_, findings_);
-    const auto by_place = [](const Violation& v) { return std::tuple(v.line, v.column); };
-    std::ranges::stable_sort(findings_.errors, {}, by_place);
-    std::ranges::stable_sort(findings_.warnings, {}, by_place);
-    return std::move(findings_);
   }
 
- private:
   void CheckWorkflow(const Workflow& workflow) {
     expressions_.Enter(workflow);
     done_ = {};
@@ -89,6 +92,7 @@ class Checker {
         return output == nullptr ? Type() : Type::Of(output->data);
       }
       case Trigger::Kind::kSchedule: {
+        if (trigger.schedule.empty()) return {};  // As was said.
         const auto schedule = Schedule::Parse(trigger.schedule, trigger.timezone);
         if (!schedule) findings_.Report(trigger.place, schedule.error().message);
         return {};
@@ -260,6 +264,7 @@ class Checker {
   }
 
   const ApplicationFile& file_;
+  const bool whole_;
   Findings findings_;
   Names names_;
   ExpressionChecker expressions_;
@@ -268,18 +273,45 @@ class Checker {
   End end_ = End::kGoesOn;
 };
 
+constexpr std::size_t kMostListed = 100;
+
+Findings InOrder(Findings findings) {
+  const auto by_place = [](const Violation& v) { return std::tuple(v.line, v.column); };
+  std::ranges::stable_sort(findings.errors, {}, by_place);
+  std::ranges::stable_sort(findings.warnings, {}, by_place);
+  return findings;
+}
+
 }  // namespace
 
 void Findings::Report(const Place& place, std::string reason) {
+  if (errors.size() >= kMostListed) {
+    ++not_listed;
+    return;
+  }
   errors.push_back({place.path, std::move(reason), place.line, place.column});
 }
 
 void Findings::Warn(const Place& place, std::string reason) {
+  if (warnings.size() >= kMostListed) return;
   warnings.push_back({place.path, std::move(reason), place.line, place.column});
 }
 
 Findings Check(const ApplicationFile& file, const Contracts& contracts) {
-  return Checker(file, contracts).Run();
+  return InOrder(Checker(file, contracts, true).Run());
+}
+
+Findings Check(const ApplicationReading& reading, const Contracts& contracts) {
+  Findings findings = Checker(reading.file, contracts, reading.IsWhole()).Run();
+  const std::size_t room = kMostListed - std::min(kMostListed, reading.violations.size());
+  if (findings.errors.size() > room) {
+    findings.not_listed += findings.errors.size() - room;
+    findings.errors.resize(room);
+  }
+  findings.not_listed += reading.not_listed;
+  findings.errors.insert(findings.errors.begin(), reading.violations.begin(),
+                         reading.violations.end());
+  return InOrder(std::move(findings));
 }
 
 }  // namespace mesg::app

@@ -18,6 +18,7 @@ using Contracts = std::map<std::string, const ServiceDefinition*, std::less<>>;
 struct Findings {
   std::vector<Violation> errors;    ///< It cannot be deployed.
   std::vector<Violation> warnings;  ///< It can, but is this meant?
+  std::size_t not_listed = 0;       ///< Errors beyond the first hundred.
 
   void Report(const Place& place, std::string reason);
   void Warn(const Place& place, std::string reason);
@@ -29,5 +30,9 @@ struct Findings {
 /// reached; schedules that are none. Warns of inputs nobody uses and of workflows that start
 /// themselves or one another. Everything at once, in the order of the file.
 Findings Check(const ApplicationFile& file, const Contracts& contracts);
+
+/// The same for as much as could be read of a file, with what is wrong with the file alone among
+/// the errors. What may follow from that only is not said, and nothing is warned of.
+Findings Check(const ApplicationReading& reading, const Contracts& contracts);
 
 }  // namespace mesg::app

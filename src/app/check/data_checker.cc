@@ -28,7 +28,7 @@ void DataChecker::Check(const Mapping& with, const ParameterSet* declared, const
   with.ForEachExpression([&](const Expression& expression, const Place& at) {
     expressions_.Check(expression, at, scope);
   });
-  if (declared == nullptr) return;
+  if (declared == nullptr || with.unread) return;
   if (with.kind != Kind::kTemplate) {
     return CheckMembers(with, declared->parameters, declared->additional, place, scope);
   }
@@ -77,6 +77,7 @@ void DataChecker::CheckMembers(const Mapping& with, const std::vector<Parameter>
 }
 
 void DataChecker::CheckValue(const Mapping& value, const Parameter& parameter, const Scope& scope) {
+  if (value.unread) return;
   const bool literal = value.kind == Kind::kLiteral;
   if (!parameter.schema.empty()) {  // Which says what it will, of the whole only.
     if (literal) Check(value.literal, parameter, value.place);
@@ -105,6 +106,7 @@ void DataChecker::CheckValue(const Mapping& value, const Parameter& parameter, c
 }
 
 Type DataChecker::TypeOf(const Mapping& mapping, const Scope& scope) const {
+  if (mapping.unread) return {};
   switch (mapping.kind) {
     case Kind::kLiteral:
       return Type::Of(mapping.literal);

@@ -39,7 +39,8 @@ struct Scope {
 /// Compares what expressions read with what there is. Borrows all it is given.
 class ExpressionChecker {
  public:
-  ExpressionChecker(const ApplicationFile& file, Findings& findings);
+  /// `whole`: nothing is wrong with the file itself. What is not there may else not have been read.
+  ExpressionChecker(const ApplicationFile& file, Findings& findings, bool whole);
 
   /// Expressions from here on are of that workflow.
   void Enter(const Workflow& workflow);
@@ -62,6 +63,7 @@ class ExpressionChecker {
 
   const ApplicationFile& file_;
   Findings& findings_;
+  const bool whole_;
   ParameterSet inputs_;
   std::set<std::string, std::less<>> used_;      ///< Inputs.
   std::set<std::string, std::less<>> step_ids_;  ///< Of the workflow.

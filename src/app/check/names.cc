@@ -26,7 +26,7 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string_view
 
 std::string Choice(std::string_view name, const std::vector<std::string_view>& known) {
   constexpr std::size_t kMostShown = 10;
-  const std::string near = DidYouMean(name, known);
+  std::string near = DidYouMean(name, known);
   if (!near.empty() || known.empty() || known.size() > kMostShown) return near;
   return fmt::format(", expected {}{}", known.size() > 1 ? "one of " : "", fmt::join(known, ", "));
 }
@@ -48,6 +48,7 @@ const ServiceDefinition* Names::Contract(const std::string& alias) const {
 
 bool Names::IsService(const Reference& reference) {
   if (file_.FindService(reference.alias) != nullptr) return true;
+  if (!whole_ && file_.services.empty()) return false;
   auto known = Keys(file_.services, &ServiceUse::alias);
   known.push_back(file_.name);
   findings_.Report(reference.place, fmt::format("there is no service {} in this file{}",
@@ -56,6 +57,7 @@ bool Names::IsService(const Reference& reference) {
 }
 
 const EventDefinition* Names::Event(const Reference& reference) {
+  if (reference.alias.empty()) return nullptr;  // It could not be read.
   if (file_.IsOwn(reference)) return OwnEvent(reference.key, reference.place);
   const ServiceDefinition* const contract = Contract(reference.alias);
   if (!IsService(reference) || contract == nullptr) return nullptr;
@@ -68,6 +70,7 @@ const EventDefinition* Names::Event(const Reference& reference) {
 }
 
 const TaskDefinition* Names::Task(const Reference& reference) {
+  if (reference.alias.empty()) return nullptr;
   if (file_.IsOwn(reference)) {
     findings_.Report(reference.place,
                      fmt::format("{} is this application, which has events and no tasks: to do "
@@ -98,7 +101,7 @@ const OutputDefinition* Names::Output(const TaskDefinition* task, const Trigger&
 
 const EventDefinition* Names::OwnEvent(std::string_view key, const Place& place) {
   const EventDefinition* const event = file_.FindEvent(key);
-  if (event != nullptr) return event;
+  if (event != nullptr || key.empty() || (!whole_ && file_.events.empty())) return event;
   const std::string near = Choice(key, Keys(file_.events, &EventDefinition::key));
   findings_.Report(place, fmt::format("this application declares no event {}{}", key,
                                       near.empty() ? " under `events`" : near));
@@ -108,6 +111,7 @@ const EventDefinition* Names::OwnEvent(std::string_view key, const Place& place)
 const Workflow* Names::ManualWorkflow(std::string_view key, const Place& place) {
   const Workflow* const workflow = file_.FindWorkflow(key);
   if (workflow == nullptr) {
+    if (key.empty()) return nullptr;
     findings_.Report(place, fmt::format("there is no workflow {} in this file{}", key,
                                         Choice(key, Keys(file_.workflows, &Workflow::key))));
     return nullptr;
@@ -121,7 +125,7 @@ const Workflow* Names::ManualWorkflow(std::string_view key, const Place& place) 
 
 void Names::CheckEnvironment(const ServiceUse& service) {
   const ServiceDefinition* const contract = Contract(service.alias);
-  if (contract == nullptr) return;
+  if (contract == nullptr || service.unread) return;
   for (const EnvDefinition& variable : contract->Env()) {
     const bool given = std::ranges::any_of(
         service.env, [&](const auto& each) { return each.first == variable.key; });

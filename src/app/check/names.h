@@ -25,8 +25,9 @@ Place Inside(const Place& place, std::string_view key);
 /// given.
 class Names {
  public:
-  Names(const ApplicationFile& file, const Contracts& contracts, Findings& findings)
-      : file_(file), contracts_(contracts), findings_(findings) {}
+  /// `whole`: nothing is wrong with the file itself. What is not there may else not have been read.
+  Names(const ApplicationFile& file, const Contracts& contracts, Findings& findings, bool whole)
+      : file_(file), contracts_(contracts), findings_(findings), whole_(whole) {}
 
   // Null when there is none, which is reported, or when its service is not known, which is not.
   const EventDefinition* Event(const Reference& reference);
@@ -48,6 +49,7 @@ class Names {
   const ApplicationFile& file_;
   const Contracts& contracts_;
   Findings& findings_;
+  const bool whole_;
 };
 
 }  // namespace mesg::app

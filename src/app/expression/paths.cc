@@ -89,10 +89,12 @@ class Walker {
 }  // namespace
 
 std::vector<PathUse> Expression::Paths() const {
+  if (parsed_ == nullptr) return {};  // It was not read.
   return Walker(parsed_->scope_size).Run(*parsed_->root);
 }
 
 std::optional<PathUse> Expression::AsPath() const {
+  if (parsed_ == nullptr) return std::nullopt;
   auto path = Walker(parsed_->scope_size).PathOf(*parsed_->root, true);
   return path && path->whole ? path : std::nullopt;
 }

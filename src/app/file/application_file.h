@@ -30,6 +30,7 @@ struct ServiceUse {
   std::string use;  ///< A name, hash, folder, archive or git URL.
   std::vector<std::pair<std::string, Template>> env = {};
   Place place = {};
+  bool unread = false;  ///< Something in it is wrong.
 };
 
 /// "chain.transfer": an alias, and an event or a task of it.
@@ -177,6 +178,8 @@ struct Workflow {
   Place place = {};
 };
 
+struct ApplicationReading;
+
 /// One application file, read but not yet compared with the services it uses.
 struct ApplicationFile {
   std::string name = {};
@@ -189,6 +192,9 @@ struct ApplicationFile {
   /// Reads one. Everything that is wrong with it alone is reported at once, as
   /// ServiceDefinition::Parse does, with the reason INVALID_APPLICATION.
   static Result<ApplicationFile> Parse(std::string_view yaml, std::string_view file = "app.yml");
+  /// Reads as much of one as can be read, for whoever wants to compare that with its services too
+  /// and say everything at once.
+  static ApplicationReading Read(std::string_view yaml);
 
   /// Whether it is the application's own event that is meant.
   bool IsOwn(const Reference& reference) const { return reference.alias == name; }
@@ -196,6 +202,15 @@ struct ApplicationFile {
   const ServiceUse* FindService(std::string_view alias) const;
   const EventDefinition* FindEvent(std::string_view key) const;  ///< Of its own.
   const Workflow* FindWorkflow(std::string_view key) const;
+};
+
+/// What could be read of a file, and what is wrong with it.
+struct ApplicationReading {
+  ApplicationFile file = {};               ///< For Check only, unless nothing is wrong.
+  std::vector<Violation> violations = {};  ///< The first hundred.
+  std::size_t not_listed = 0;              ///< Those beyond.
+
+  bool IsWhole() const { return violations.empty(); }
 };
 
 /// A row of the reference of application files.

@@ -97,6 +97,7 @@ void ApplicationReader::ReadServices(const Cursor& at, ApplicationFile& into) {
         ServiceUse& service = into.services.emplace_back();
         service.alias = member.key;
         service.place = {value.line, value.column, value.path};
+        const std::size_t before = Violations().size();
         CheckIdentifier(value, member.key, "a name");
         if (value.node->kind == Kind::kScalar) {  // mail: email
           service.use = value.node->text;
@@ -108,6 +109,7 @@ void ApplicationReader::ReadServices(const Cursor& at, ApplicationFile& into) {
           Report({value.node, value.line, value.column, value.path + ".use"},
                  "required: expected a service: its name, hash, folder, archive or git URL");
         }
+        service.unread = Violations().size() != before;
       });
 }
 
@@ -263,15 +265,20 @@ void ApplicationReader::ReadOrder(const Cursor& at, Workflow& into) {
 }
 
 Result<ApplicationFile> ApplicationFile::Parse(std::string_view yaml, std::string_view file) {
-  constexpr const char* kReason = "INVALID_APPLICATION";
+  ApplicationReading reading = Read(yaml);
+  if (reading.IsWhole()) return std::move(reading.file);
+  return RefuseFile(file, std::move(reading.violations), reading.not_listed, "INVALID_APPLICATION");
+}
+
+ApplicationReading ApplicationFile::Read(std::string_view yaml) {
   auto document = YamlDocument::Read(yaml);
-  if (!document) return RefuseFile(file, std::move(document).error().violations, 0, kReason);
+  if (!document) return {.violations = std::move(document).error().violations};
   ApplicationReader reader(std::move(document->violations));
-  ApplicationFile application = reader.Read(*document->root);
-  if (!reader.Violations().empty()) {
-    return RefuseFile(file, reader.Violations(), reader.NotListed(), kReason);
-  }
-  return application;
+  ApplicationReading reading;
+  reading.file = reader.Read(*document->root);
+  reading.violations = reader.Violations();
+  reading.not_listed = reader.NotListed();
+  return reading;
 }
 
 const ServiceUse* ApplicationFile::FindService(std::string_view alias) const {

@@ -18,7 +18,7 @@ class ApplicationReader : public ContractReader {
  public:
   using ContractReader::ContractReader;
 
-  /// Meaningless when there are violations.
+  /// When there are violations, what could be read: see ApplicationReading.
   ApplicationFile Read(const YamlNode& root);
 
   template <typename T>
@@ -81,9 +81,9 @@ class ApplicationReader : public ContractReader {
   std::string_view FindAction(const Cursor& at, const StepMembers& members, bool all_known);
   void ReadCommon(const StepMembers& members, Step& into);
   Step::Action ReadAction(std::string_view action, const Cursor& at, const StepMembers& members);
-  TaskStep ReadTask(const StepMembers& members);
-  void ReadWith(const StepMembers& members, std::string_view what, Variables allowed,
-                Mapping& into);
+  TaskStep ReadTask(const Cursor& at, const StepMembers& members);
+  void ReadWith(const Cursor& step, const StepMembers& members, std::string_view what,
+                Variables allowed, Mapping& into);
   BranchStep ReadBranch(const Cursor& at, const StepMembers& members);
   SwitchStep ReadSwitch(const Cursor& at, const StepMembers& members);
   ParallelStep ReadParallel(const StepMembers& members);
@@ -101,7 +101,7 @@ class ApplicationReader : public ContractReader {
   // Expressions and what holds them (expression_reader.cc).
   void ReadExpression(const Cursor& at, Variables allowed, PlacedExpression& into);
   void ReadExpression(const Cursor& at, Variables allowed, std::optional<PlacedExpression>& into);
-  void ReadTemplate(const Cursor& at, Variables allowed, Template& into);
+  bool ReadTemplate(const Cursor& at, Variables allowed, Template& into);
   void ReadMapping(const Cursor& at, Variables allowed, Mapping& into);
   void ReadReference(const Cursor& at, std::string_view example, Reference& into);
   bool ReadCount(const Cursor& at, std::string_view what, std::size_t most, std::size_t& into);

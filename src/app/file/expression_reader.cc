@@ -119,12 +119,19 @@ void ApplicationReader::ReadExpression(const Cursor& at, Variables allowed,
   ReadExpression(at, allowed, into.emplace());
 }
 
-void ApplicationReader::ReadTemplate(const Cursor& at, Variables allowed, Template& into) {
-  if (at.node->kind != Kind::kScalar) return Expected(at, "text");
+bool ApplicationReader::ReadTemplate(const Cursor& at, Variables allowed, Template& into) {
+  if (at.node->kind != Kind::kScalar) {
+    Expected(at, "text");
+    return false;
+  }
   auto parsed = Template::Parse(at.node->text, kVariables);
-  if (!parsed) return ReportIn(at, parsed.error());
+  if (!parsed) {
+    ReportIn(at, parsed.error());
+    return false;
+  }
   into = *std::move(parsed);
   for (const Expression& expression : into.Expressions()) CheckVariables(at, expression, allowed);
+  return true;
 }
 
 void ApplicationReader::ReadMapping(const Cursor& at, Variables allowed, Mapping& into) {
@@ -134,7 +141,8 @@ void ApplicationReader::ReadMapping(const Cursor& at, Variables allowed, Mapping
       return;
     case Kind::kScalar: {
       Template text;
-      ReadTemplate(at, allowed, text);
+      into.unread = !ReadTemplate(at, allowed, text);
+      if (into.unread) return;
       if (text.Literal() == nullptr) {
         into.kind = Mapping::Kind::kTemplate;
         into.text.push_back(std::move(text));
@@ -143,6 +151,7 @@ void ApplicationReader::ReadMapping(const Cursor& at, Variables allowed, Mapping
       YamlNode plain = *at.node;
       plain.text = *text.Literal();
       const auto value = Value::Read(YamlToJson(plain));
+      into.unread = !value;
       if (!value) return Report(at, value.error().message);
       into.literal = *value;
       return;

@@ -5,7 +5,9 @@
 namespace mesg::app {
 
 void Mapping::Simplify() {
-  const auto literal_only = [](const Mapping& item) { return item.kind == Kind::kLiteral; };
+  const auto literal_only = [](const Mapping& item) {
+    return item.kind == Kind::kLiteral && !item.unread;
+  };
   if ((kind != Kind::kList && kind != Kind::kObject) || !std::ranges::all_of(items, literal_only)) {
     return;
   }

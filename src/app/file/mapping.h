@@ -33,6 +33,7 @@ struct Mapping {
   std::vector<Mapping> items = {};  ///< Of a list, or of an object beside `keys`.
   std::vector<std::string> keys = {};
   Place place = {};
+  bool unread = false;  ///< It is wrong: nothing is known of it.
 
   /// Makes a list or an object that holds no expression a literal.
   void Simplify();

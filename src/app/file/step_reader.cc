@@ -57,8 +57,12 @@ void ApplicationReader::ReadStep(const Cursor& at, Steps& into) {
     all_known = false;
   }
   const std::string_view action = FindAction(at, members, all_known);
-  if (action.empty()) return;
-  Step step{.action = ReadAction(action, at, members), .place = {at.line, at.column, at.path}};
+  Step step{.action = SetStep{}, .place = {at.line, at.column, at.path}};
+  if (!action.empty()) {
+    step.action = ReadAction(action, at, members);
+  } else {  // It stands for what could not be read, so that its id is known.
+    std::get<SetStep>(step.action).value.unread = true;
+  }
   ReadCommon(members, step);
   into.push_back(std::move(step));
 }
@@ -138,7 +142,7 @@ const YamlCursor* ApplicationReader::Require(const Cursor& at, const StepMembers
 Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor& at,
                                            const StepMembers& members) {
   const Cursor& value = members.at(action);
-  if (action == "task") return ReadTask(members);
+  if (action == "task") return ReadTask(at, members);
   if (action == "then") return ReadBranch(at, members);
   if (action == "switch") return ReadSwitch(at, members);
   if (action == "parallel") return ReadParallel(members);
@@ -159,7 +163,7 @@ Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor
                action == "emit" ? "an event of this application" : "a workflow of this file");
     }
     Mapping with;
-    ReadWith(members, action == "emit" ? "the event's data" : "the workflow's inputs",
+    ReadWith(at, members, action == "emit" ? "the event's data" : "the workflow's inputs",
              kStepVariables, with);
     if (action == "emit") return EmitStep{std::move(name), std::move(with), place};
     return RunStep{std::move(name), std::move(with), place};
@@ -176,20 +180,25 @@ Step::Action ApplicationReader::ReadAction(std::string_view action, const Cursor
   return step;
 }
 
-TaskStep ApplicationReader::ReadTask(const StepMembers& members) {
+TaskStep ApplicationReader::ReadTask(const Cursor& at, const StepMembers& members) {
   TaskStep step;
   ReadReference(members.at("task"), "a task of it, such as mail.send", step.task);
-  ReadWith(members, "the task's inputs", kTaskVariables, step.with);
+  ReadWith(at, members, "the task's inputs", kTaskVariables, step.with);
   return step;
 }
 
-void ApplicationReader::ReadWith(const StepMembers& members, std::string_view what,
-                                 Variables allowed, Mapping& into) {
+void ApplicationReader::ReadWith(const Cursor& step, const StepMembers& members,
+                                 std::string_view what, Variables allowed, Mapping& into) {
   const Cursor* const at = Find(members, "with");
-  if (at == nullptr || at->node->kind == Kind::kNull) return;
+  if (at == nullptr) {  // One of the unknown keys may be it.
+    into.unread = members.size() < step.node->members.size();
+    return;
+  }
+  if (at->node->kind == Kind::kNull) return;
   ReadMapping(*at, allowed, into);
   const bool whole = into.kind == Mapping::Kind::kTemplate && into.text[0].IsExpression();
-  if (at->node->kind == Kind::kMap || whole) return;
+  if (at->node->kind == Kind::kMap || into.unread || whole) return;
+  into.unread = true;
   Expected(*at, fmt::format("a mapping of {}, or one ${{ expression }} that gives it", what));
 }
 
