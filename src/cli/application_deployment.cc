@@ -69,7 +69,33 @@ void TellIdle(const ApplicationOutline::Use& use, const Service& service, Contex
                         use.alias(), service.name()));
 }
 
+void WarnOfSecrets(const ApplicationOutline& outline, Context& context) {
+  if (outline.secrets().empty()) return;
+  const auto list = context.client().ListSecrets();
+  if (!list) return;  // Whatever it is, deploying will say it.
+  std::set<std::string> known;
+  for (const v1::Secret& secret : list->secrets()) known.insert(secret.name());
+  Terminal& terminal = context.terminal();
+  for (const std::string& name : outline.secrets()) {
+    if (known.contains(name)) continue;
+    context.Tell(fmt::format("{} there is no secret {} yet: `mesg secret set {}`",
+                             terminal.ForError(Style::kYellow, "warning:"), name, name));
+  }
+}
+
 }  // namespace
+
+Result<WantedApplication> ReadWanted(const Arguments& arguments, Context& context) {
+  WantedApplication wanted;
+  wanted.application = MESG_TRY(CheckApplication(arguments.Get("FILE", "app.yml"), context));
+  const bool sound = wanted.application.found.errors().empty();
+  if (!sound && context.json()) context.Print(wanted.application.found);
+  if (!sound && !context.json()) PrintFindings(wanted.application, context);
+  MESG_TRY(Sound(wanted.application));
+  wanted.values = MESG_TRY(ValuesFrom(arguments, wanted.application, context));
+  WarnOfSecrets(wanted.application.outline(), context);
+  return wanted;
+}
 
 Result<void> DeployServices(const CheckedApplication& application, const ApplicationValues& values,
                             Context& context, ApplicationServices& services) {

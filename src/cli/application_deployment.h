@@ -17,6 +17,15 @@ struct ApplicationServices {
   std::set<std::string> made;
 };
 
+/// A file to deploy, with the values for it.
+struct WantedApplication {
+  CheckedApplication application;
+  ApplicationValues values;
+};
+/// Reads the file and what ValuesFrom reads. What is wrong with the file has been printed when the
+/// error comes; secrets it mentions that do not exist are warned of.
+Result<WantedApplication> ReadWanted(const Arguments& arguments, Context& context);
+
 /// Deploys and starts what the file names by a path or a URL, or gives an environment of its own;
 /// what else it names must be deployed. A service with an environment gets the instance name
 /// APPLICATION-ALIAS, so that others may use the service in another way. What was done stands in

@@ -303,6 +303,15 @@ struct FakeCore::Server final : v1::Admin::Service,
                                 v1::Application* out) {
     if (!status.ok()) return status;
     const auto found = script.applications.find(name);
+    const v1::Application& deployed = script.application.application();
+    const bool heard_of = [&] {
+      const std::scoped_lock lock(mutex);
+      return !heard.applications.empty() && deployed.name() == name;
+    }();
+    if (found == script.applications.end() && heard_of) {
+      *out = deployed;
+      return grpc::Status::OK;
+    }
     if (found == script.applications.end()) {
       return ToStatus(NotFound("application \"{}\" is not deployed", name));
     }

@@ -51,8 +51,9 @@ class FakeCore {
     v1::ListSecretsResponse secrets;
     /// What each deployment answers, one after the other; then the first of `services`.
     std::vector<v1::Service> deployed;
-    v1::ValidateApplicationResponse validation;           ///< Of applications.
-    v1::DeployApplicationResponse application;            ///< What a deployment answers.
+    v1::ValidateApplicationResponse validation;  ///< Of applications.
+    /// What a deployment answers; from then on its application is found.
+    v1::DeployApplicationResponse application;
     std::map<std::string, v1::Application> applications;  ///< By name.
     v1::Run run;  ///< What Start, Get, Cancel and Decide answer.
     v1::ListRunsResponse runs;

@@ -22,13 +22,15 @@ class FolderWatcher {
   FolderWatcher(const FolderWatcher&) = delete;
   FolderWatcher& operator=(const FolderWatcher&) = delete;
 
+  /// Another folder beside the first.
+  Result<void> Add(const std::filesystem::path& folder);
+
   /// Waits until something changed and then nothing did for `quiet`. False when the stop is
   /// requested.
   bool WaitForChange(const std::stop_token& stop, std::chrono::milliseconds quiet);
 
  private:
   explicit FolderWatcher(int descriptor) : descriptor_(descriptor) {}
-  Result<void> Add(const std::filesystem::path& folder);
   bool IsIgnored(const std::string& name) const;
   /// Takes what has been noticed; true when any of it counts.
   bool Drain();

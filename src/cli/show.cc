@@ -42,6 +42,16 @@ std::string StateName(::mesg::v1::Service::State state) {
   return Words(::mesg::v1::Service::State_Name(state));
 }
 
+void Complain(const Error& error, Context& context) {
+  Terminal& terminal = context.terminal();
+  terminal.Say(fmt::format("{} {}", terminal.ForError(Style::kRed, "!"), error.message));
+  for (const Violation& violation : error.violations) {
+    terminal.Say(violation.path.empty()
+                     ? fmt::format("  {}", violation.reason)
+                     : fmt::format("  {}: {}", violation.path, violation.reason));
+  }
+}
+
 Result<void> CheckRuns(const ::mesg::v1::Service& service) {
   if (service.state() != ::mesg::v1::Service::FAILED_TO_RUN) return {};
   return FailedPrecondition("{} does not run: {} (see `mesg service logs {}`)", service.name(),

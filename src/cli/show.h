@@ -31,6 +31,9 @@ void PrintFields(const std::vector<std::pair<std::string, std::string>>& fields,
 /// JSON indented for people on a terminal, compact in a pipe; "" for empty bytes.
 std::string ShownJson(const std::string& json, Context& context);
 
+/// An error that does not end the command, with its violations, on the error stream.
+void Complain(const Error& error, Context& context);
+
 /// FailedPrecondition when a service that was to run does not: its reason, and where to look.
 Result<void> CheckRuns(const ::mesg::v1::Service& service);
 

@@ -172,6 +172,36 @@ TEST_F(StreamCommandsTest, DeadLettersAreRetriedDroppedAndResolved) {
   EXPECT_EQ(Mesg({"dead-letter", "resolve", "x1", "--failure", "f", "--outputs", "-"}), 2);
 }
 
+TEST_F(StreamCommandsTest, DeadLettersAreListedWithFailedRuns) {
+  EXPECT_EQ(Mesg({"dead-letter", "list"}), 0);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(err_, "There are no dead letters.\n");
+  v1::Run& run = *core_.script.runs.add_runs();
+  run.set_id("r1");
+  run.set_application("alerts");
+  run.set_workflow("alert");
+  run.set_state(v1::RUN_FAILED);
+  run.set_error("card refused");
+  core_.script.runs.set_next_page_token("more");
+  EXPECT_EQ(Mesg({"dead-letter", "list"}), 0);
+  EXPECT_EQ(out_,
+            "Failed runs\n"
+            "ID  APP     WORKFLOW  STATE   STARTED  TOOK  WAITS FOR, OR ERROR\n"
+            "r1  alerts  alert     failed  -        -     card refused\n");
+  EXPECT_TRUE(err_.starts_with("`mesg run retry ID` lets one go on from its failed step")) << err_;
+  EXPECT_TRUE(err_.ends_with("There are more failed runs: `mesg run list --failed`.\n")) << err_;
+  EXPECT_EQ(core_.heard().list_runs.filter().states(0), v1::RUN_FAILED);
+  EXPECT_EQ(Mesg({"dead-letter", "list", "--json"}), 0);
+  EXPECT_TRUE(out_.starts_with(R"({"executions":[],"next_page_token":"","runs":[{"id":"r1",)"))
+      << out_;
+  EXPECT_EQ(Mesg({"dead-letter", "list", "--service", "shop"}), 0);
+  EXPECT_EQ(out_, "") << "runs belong to no service";
+  core_.Refuse("ListRuns", Unimplemented("what is that?"));
+  EXPECT_EQ(Mesg({"dead-letter", "list"}), 0) << "an older Core has no runs";
+  core_.Refuse("ListRuns", Internal("the disk is full"));
+  EXPECT_EQ(Mesg({"dead-letter", "list"}), 1);
+}
+
 TEST_F(StreamCommandsTest, SubscriptionsAreMadeListedAndDeleted) {
   EXPECT_EQ(
       Mesg({"subscription", "create", "s1", "--service", "shop", "--key", "sold", "--from", "0"}),

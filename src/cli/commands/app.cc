@@ -189,6 +189,8 @@ const Positional kApps = {"APP", "Names of applications", Positional::Count::kSo
 std::vector<Command> AppCommands() {
   return {
       AppValidateCommand(),
+      AppRunCommand(),
+      AppDevCommand(),
       AppDeployCommand(),
       {.path = "app list",
        .summary = "List the applications and how they are",

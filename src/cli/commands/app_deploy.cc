@@ -9,24 +9,8 @@
 namespace mesg::cli {
 namespace {
 
-/// The file, checked, with the values for it; what is wrong has been printed.
-struct Wanted {
-  CheckedApplication application;
-  ApplicationValues values;
-};
-Result<Wanted> Read(const Arguments& arguments, Context& context) {
-  Wanted wanted;
-  wanted.application = MESG_TRY(CheckApplication(arguments.Get("FILE", "app.yml"), context));
-  const bool sound = wanted.application.found.errors().empty();
-  if (!sound && context.json()) context.Print(wanted.application.found);
-  if (!sound && !context.json()) PrintFindings(wanted.application, context);
-  MESG_TRY(Sound(wanted.application));
-  wanted.values = MESG_TRY(ValuesFrom(arguments, wanted.application, context));
-  return wanted;
-}
-
 /// What a deployment would do.
-Result<int> Compare(const Wanted& wanted, Context& context) {
+Result<int> Compare(const WantedApplication& wanted, Context& context) {
   const ApplicationServices services = MESG_TRY(PlanServices(wanted.application, context));
   const v1::DeployApplicationResponse response =
       MESG_TRY(DeployApplication(wanted.application, wanted.values, services, true, context));
@@ -61,7 +45,7 @@ void TellNext(const v1::Application& application, Context& context) {
 }
 
 Result<int> RunDeploy(const Arguments& arguments, Context& context) {
-  const Wanted wanted = MESG_TRY(Read(arguments, context));
+  const WantedApplication wanted = MESG_TRY(ReadWanted(arguments, context));
   if (arguments.Has("--dry-run")) return Compare(wanted, context);
   ApplicationServices services;
   MESG_TRY(DeployServices(wanted.application, wanted.values, context, services));
@@ -84,7 +68,7 @@ Result<int> RunDeploy(const Arguments& arguments, Context& context) {
 }
 
 Result<int> RunDiff(const Arguments& arguments, Context& context) {
-  const Wanted wanted = MESG_TRY(Read(arguments, context));
+  const WantedApplication wanted = MESG_TRY(ReadWanted(arguments, context));
   return Compare(wanted, context);
 }
 

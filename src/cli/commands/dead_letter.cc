@@ -1,11 +1,41 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/inputs.h"
+#include "cli/json_text.h"
+#include "cli/message_json.h"
 #include "cli/paging.h"
+#include "cli/run_story.h"
 #include "cli/show.h"
 
 namespace mesg::cli {
 namespace {
+
+/// The latest runs that failed. They belong to no service, so that a narrower list has none.
+Result<v1::ListRunsResponse> FailedRuns(const Arguments& arguments, Context& context) {
+  if (arguments.Has("--service") || arguments.Has("--task") || arguments.Has("--page")) {
+    return v1::ListRunsResponse();
+  }
+  v1::ListRunsRequest request;
+  request.mutable_filter()->add_states(v1::RUN_FAILED);
+  *request.mutable_page() = MESG_TRY(PageFrom(arguments));
+  Result<v1::ListRunsResponse> list = context.client().ListRuns(request);
+  // A Core from before there were runs has none.
+  if (!list && list.error().code == Code::kUnimplemented) return v1::ListRunsResponse();
+  return list;
+}
+
+void PrintFailedRuns(const v1::ListRunsResponse& runs, bool first, Context& context) {
+  if (runs.runs().empty()) return;
+  Terminal& terminal = context.terminal();
+  terminal.Print((first ? "" : "\n") + terminal.ForOutput(Style::kBold, "Failed runs"));
+  PrintRuns(runs.runs(), context);
+  context.Tell(
+      "`mesg run retry ID` lets one go on from its failed step, `mesg run retry --all` "
+      "each of them.");
+  if (!runs.next_page_token().empty()) {
+    context.Tell("There are more failed runs: `mesg run list --failed`.");
+  }
+}
 
 Result<int> RunList(const Arguments& arguments, Context& context) {
   v1::ListDeadLettersRequest request;
@@ -13,16 +43,22 @@ Result<int> RunList(const Arguments& arguments, Context& context) {
   request.set_task(arguments.Get("--task"));
   *request.mutable_page() = MESG_TRY(PageFrom(arguments));
   const v1::ListDeadLettersResponse list = MESG_TRY(context.client().ListDeadLetters(request));
+  const v1::ListRunsResponse runs = MESG_TRY(FailedRuns(arguments, context));
   if (context.json()) {
-    context.Print(list);
+    JsonMembers members = MESG_TRY(ParseJsonObject(MessageToJson(list)));
+    for (auto& [key, value] : MESG_TRY(ParseJsonObject(MessageToJson(runs)))) {
+      if (key == "runs") members.emplace_back(key, std::move(value));
+    }
+    context.terminal().Print(ToJsonObject(members));
     return 0;
   }
-  if (list.executions().empty()) {
+  if (list.executions().empty() && runs.runs().empty()) {
     context.Tell("There are no dead letters.");
     return 0;
   }
-  PrintExecutions(list.executions(), context);
+  if (!list.executions().empty()) PrintExecutions(list.executions(), context);
   TellNextPage(list.next_page_token(), context);
+  PrintFailedRuns(runs, list.executions().empty(), context);
   return 0;
 }
 
@@ -121,8 +157,10 @@ const Positional kIds = {"ID", "Ids of executions", Positional::Count::kAny};
 std::vector<Command> DeadLetterCommands() {
   return {
       {.path = "dead-letter list",
-       .summary = "List the executions that ended badly and wait for a person",
-       .details = "Those whose retries are used up, and those whose outcome is unknown.",
+       .summary = "List the executions and runs that ended badly and wait for a person",
+       .details =
+           "Executions whose retries are used up or whose outcome is unknown, and, unless it "
+           "is narrowed down,\nruns that failed.",
        .example = "mesg dead-letter list --service http",
        .positionals = {},
        .options = {kService, kTask, SizeOption(), PageOption()},

@@ -19,16 +19,6 @@ namespace {
 constexpr std::chrono::milliseconds kQuiet{300};
 constexpr std::chrono::milliseconds kPause{500};
 
-void Complain(const Error& error, Context& context) {
-  Terminal& terminal = context.terminal();
-  terminal.Say(fmt::format("{} {}", terminal.ForError(Style::kRed, "!"), error.message));
-  for (const Violation& violation : error.violations) {
-    terminal.Say(violation.path.empty()
-                     ? fmt::format("  {}", violation.reason)
-                     : fmt::format("  {}: {}", violation.path, violation.reason));
-  }
-}
-
 /// The name it is to be deployed under, which must be free: dev deletes it in the end.
 Result<std::string> FreeName(const std::string& folder, const Arguments& arguments,
                              Context& context) {
