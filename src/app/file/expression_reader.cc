@@ -15,6 +15,11 @@ using Kind = YamlNode::Kind;
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
+bool IsIdentifier(std::string_view name) {
+  return !name.empty() && !IsDigit(name.front()) &&
+         std::ranges::all_of(name, [](char c) { return IsLetter(c) || IsDigit(c); });
+}
+
 std::string_view Trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n";
   text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
@@ -82,9 +87,14 @@ void ApplicationReader::CheckVariables(const Cursor& at, const Expression& expre
       return;
     }
     const auto variable = static_cast<Variable>(path.variable);
-    const bool named = variable == Variable::kEnv || variable == Variable::kSecrets;
-    if (!named || !path.keys.empty()) continue;
+    if (variable != Variable::kEnv && variable != Variable::kSecrets) continue;
+    if (variable == Variable::kSecrets && !path.keys.empty() && !IsIdentifier(path.keys[0])) {
+      Report(Itself(at), fmt::format("no secret can be called {}: expected letters, digits and "
+                                     "underscores, not a digit first",
+                                     QuoteJson(path.keys[0])));
+    }
     // What is needed must be known before anything runs, and nothing more is handed out.
+    if (!path.keys.empty()) continue;
     Report(Itself(at),
            fmt::format("${0} needs a name behind it, as in ${0}.NAME", kVariables[path.variable]));
   }
@@ -203,8 +213,7 @@ bool ApplicationReader::ReadCount(const Cursor& at, std::string_view what, std::
 
 bool ApplicationReader::CheckIdentifier(const Cursor& at, std::string_view name,
                                         std::string_view what) {
-  const bool good = !name.empty() && name.size() <= 63 && !IsDigit(name.front()) &&
-                    std::ranges::all_of(name, [](char c) { return IsLetter(c) || IsDigit(c); });
+  const bool good = name.size() <= 63 && IsIdentifier(name);
   if (!good) {
     Report(at, fmt::format("expected {} of letters, digits and underscores that does not begin "
                            "with a digit, got {}",
