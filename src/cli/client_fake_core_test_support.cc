@@ -112,7 +112,7 @@ struct FakeCore::Server final : v1::Admin::Service,
     std::string archive;
     while (stream->Read(&request)) archive += request.chunk();
     std::size_t turn = 0;
-    const grpc::Status status = Note("Deploy", [&](Heard& h) {
+    grpc::Status status = Note("Deploy", [&](Heard& h) {
       turn = h.deployments.size();
       h.deployments.push_back(open);
       h.archive = archive;
@@ -189,7 +189,7 @@ struct FakeCore::Server final : v1::Admin::Service,
     v1::ListenRequest request;
     stream->Read(&request);
     std::size_t turn = 0;
-    const grpc::Status status = Note("Listen", [&](Heard& h) {
+    grpc::Status status = Note("Listen", [&](Heard& h) {
       turn = h.listens.size();
       h.listens.push_back(request.open());
     });
@@ -368,7 +368,7 @@ struct FakeCore::Server final : v1::Admin::Service,
   grpc::Status Watch(ServerContext* context, const v1::WatchRunsRequest* in,
                      grpc::ServerWriter<v1::Run>* writer) override {
     std::size_t turn = 0;
-    const grpc::Status status = Note("Watch", [&](Heard& h) {
+    grpc::Status status = Note("Watch", [&](Heard& h) {
       turn = h.watches.size();
       h.watches.push_back(*in);
     });
