@@ -149,9 +149,7 @@ Result<CheckedApplication> CheckApplication(const std::string& what, Context& co
   content.set_name(file == "-" ? "app.yml" : file);
   content.set_content(MESG_TRY(ReadFileOrInput(file, context.terminal())));
   application.found = context.Validate(application.request);
-  if (!application.found.has_outline() || application.outline().services().empty()) {
-    return application;
-  }
+  if (application.outline().services().empty()) return application;
   std::vector<Diagnostic> missing;
   MESG_TRY(ReadContracts(application, context, missing));
   application.found = context.Validate(application.request);

@@ -46,17 +46,27 @@ std::string OpenText(const Step& step) {
 
 void RunLines::Show(const Run& run) {
   Known& known = runs_[run.id()];
+  if (run.steps().empty() || run.steps_cut()) {
+    // Changes of an application's runs come without their steps, and long ones with a part of them.
+    if (auto whole = GetWholeRun(run.id(), known.settled, context_)) {
+      // The run itself may have moved on since: how it is now comes as a change of its own.
+      whole->set_state(run.state());
+      whole->set_ended_us(run.ended_us());
+      whole->set_error(run.error());
+      return ShowWhole(*whole, known);
+    }
+  }
+  ShowWhole(run, known);
+}
+
+void RunLines::ShowWhole(const Run& run, Known& known) {
   if (!known.begun) {
     known.begun = true;
     Line(run.created_us(), run.id(), run.workflow(), Style::kCyan, "started",
          fmt::format("by {} {}", run.trigger().empty() ? "hand" : run.trigger(),
                      Compact(run.data())));
   }
-  if (run.steps_size() > 0) {
-    ShowSteps(run, known);
-  } else if (const auto whole = GetWholeRun(run.id(), known.settled, context_)) {
-    ShowSteps(*whole, known);
-  }
+  ShowSteps(run, known);
   if (!HasEnded(run.state())) return;
   const std::string state = StateName(run.state());
   Line(run.ended_us(), run.id(), run.workflow(), StateColour(state), state,

@@ -30,6 +30,7 @@ class RunLines {
     std::uint64_t settled = 0;
     std::map<std::uint64_t, bool> ended;  ///< Those behind it.
   };
+  void ShowWhole(const ::mesg::v1::Run& run, Known& known);
   void ShowSteps(const ::mesg::v1::Run& run, Known& known);
   void ShowStep(const ::mesg::v1::Run& run, const ::mesg::v1::Run::Step& step, Known& known);
   void Line(std::int64_t time, const std::string& id, std::string_view name, Style style,

@@ -172,7 +172,9 @@ class Story {
                                         ToMicros(context_.Now()) - step.waiting_since_us(), 0)));
     }
     Wrapped("waits for", text, Style::kCyan, indent);
-    if (step.action() != "approve") return;
+    // Where Core has not said how already.
+    const bool said = step.waiting_for().find("mesg run approve") != std::string::npos;
+    if (step.action() != "approve" || said) return;
     const std::string which = fmt::format("{} --step {}", run_.id(), step.number());
     Line("", "`mesg run approve " + which + "`", Style::kPlain, indent);
     Line("", "`mesg run reject " + which + "`", Style::kPlain, indent);

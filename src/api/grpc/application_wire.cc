@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "api/grpc/errors.h"
 #include "api/grpc/service_wire.h"
 #include "app/check/check.h"
@@ -114,12 +116,12 @@ void OutlineInput(const app::Input& input, v1::ApplicationOutline::Input& wire) 
 
 }  // namespace
 
-void Outline(const app::ApplicationFile& file, std::string_view yaml,
+void Outline(const app::ApplicationReading& reading, std::string_view yaml,
              v1::ApplicationOutline& outline) {
+  const app::ApplicationFile& file = reading.file;
   outline.set_name(file.name);
   outline.set_description(file.description);
   outline.set_format("application");
-  for (const app::Input& input : file.inputs) OutlineInput(input, *outline.add_inputs());
   Mentions mentions;
   const auto document = YamlDocument::Read(yaml);
   for (const app::ServiceUse& service : file.services) {
@@ -132,6 +134,8 @@ void Outline(const app::ApplicationFile& file, std::string_view yaml,
       (*wire.mutable_env())[key] = std::move(text);
     }
   }
+  if (!reading.IsWhole()) return;
+  for (const app::Input& input : file.inputs) OutlineInput(input, *outline.add_inputs());
   for (const app::Workflow& workflow : file.workflows) {
     v1::ApplicationOutline::Workflow& wire = *outline.add_workflows();
     wire.set_key(workflow.key);
@@ -150,13 +154,9 @@ void Outline(const app::ApplicationFile& file, std::string_view yaml,
 v1::ValidateApplicationResponse ValidateApplication(const v1::ValidateApplicationRequest& request) {
   v1::ValidateApplicationResponse response;
   const std::string& name = request.file().name();
-  const auto file = app::ApplicationFile::Parse(request.file().content(), name);
-  if (!file) {
-    Add(name, file.error(), *response.mutable_errors());
-    return response;
-  }
+  const auto reading = app::ApplicationFile::Read(request.file().content());
   std::map<std::string, ServiceDefinition> definitions;
-  Outline(*file, request.file().content(), *response.mutable_outline());
+  Outline(reading, request.file().content(), *response.mutable_outline());
   for (v1::ApplicationOutline::Use& use : *response.mutable_outline()->mutable_services()) {
     const auto given = request.definitions().find(use.alias());
     if (given == request.definitions().end()) continue;
@@ -170,8 +170,12 @@ v1::ValidateApplicationResponse ValidateApplication(const v1::ValidateApplicatio
   }
   app::Contracts contracts;
   for (const auto& [alias, definition] : definitions) contracts.emplace(alias, &definition);
-  const app::Findings findings = app::Check(*file, contracts);
+  const app::Findings findings = app::Check(reading, contracts);
   for (const Violation& found : findings.errors) Add(name, found, *response.mutable_errors());
+  if (findings.not_listed > 0) {
+    Add(name, Violation{"", fmt::format("{} more errors are not listed", findings.not_listed)},
+        *response.mutable_errors());
+  }
   for (const Violation& found : findings.warnings) Add(name, found, *response.mutable_warnings());
   return response;
 }

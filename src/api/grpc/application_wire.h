@@ -12,8 +12,9 @@ namespace mesg::api {
 /// and beside the contracts the request holds. Services without one are not looked at.
 v1::ValidateApplicationResponse ValidateApplication(const v1::ValidateApplicationRequest& request);
 
-/// What is in a file; `yaml` is the text it was read from. Fills a message that is empty.
-void Outline(const app::ApplicationFile& file, std::string_view yaml,
+/// What is in a file; `yaml` is the text it was read from. Of one that is not whole, its name and
+/// its services. Fills a message that is empty.
+void Outline(const app::ApplicationReading& reading, std::string_view yaml,
              v1::ApplicationOutline& outline);
 
 }  // namespace mesg::api

@@ -96,13 +96,38 @@ TEST(ApplicationWireTest, WhatIsWrongBesideAServiceNeedsItsContract) {
 
 TEST(ApplicationWireTest, AFileThatCannotBeReadSaysAllThatIsWrong) {
   const auto response = Validate("name: n\nworkflow: {}\nservices: 5\n", {});
-  EXPECT_FALSE(response.has_outline());
+  EXPECT_EQ(response.outline().workflows_size(), 0);
   EXPECT_GE(response.errors_size(), 3) << Text(response.errors());
   EXPECT_EQ(response.errors(0).file(), "app.yml");
   EXPECT_EQ(response.errors(0).line(), 1);
   EXPECT_EQ(response.errors(0).path(), "workflows");
   const auto binary = Validate("name: \xff\n", {});
   EXPECT_GE(binary.errors_size(), 1);
+}
+
+TEST(ApplicationWireTest, WhatIsWrongWithAFileAndBesideItsServicesIsSaidAtOnce) {
+  const std::string file =
+      "name: n\nservices: { shop: ./shop }\nworkflows:\n  w:\n    on: shop.ordr\n    stpes: []\n"
+      "    steps:\n      - stop: {}\n";
+  const auto response = Validate(file, {{"shop", kShop}});
+  EXPECT_EQ(Text(response.errors()),
+            "app.yml:5:5: workflows.w.on: shop has no event ordr, did you mean order?\n"
+            "app.yml:6:5: workflows.w.stpes: unknown key, did you mean \"steps\"?\n");
+  EXPECT_EQ(response.outline().services(0).use(), "./shop");
+}
+
+TEST(ApplicationWireTest, OfVeryManyErrorsAHundredAreListedAndTheRestIsCounted) {
+  std::string file = "name: n\nworkflows:\n  w:\n    on: { manual: {} }\n    steps:\n";
+  for (int i = 0; i < 150; ++i) file += "      - task: nobody.works\n";
+  const auto response = Validate(file, {});
+  ASSERT_EQ(response.errors_size(), 101);
+  EXPECT_EQ(response.errors(100).message(), "50 more errors are not listed");
+}
+
+TEST(ApplicationWireTest, AContractMayBeInItsCanonicalForm) {
+  const auto shop = ServiceDefinition::Parse(kShop);
+  ASSERT_TRUE(shop);
+  EXPECT_EQ(Text(Validate(kFile, {{"shop", shop->Canonical()}}).errors()), "");
 }
 
 TEST(ApplicationWireTest, AContractThatCannotBeReadIsNamed) {

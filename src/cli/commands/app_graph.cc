@@ -19,7 +19,8 @@ Result<ApplicationOutline> OutlineOf(const std::string& what, Context& context) 
                     std::filesystem::exists(std::filesystem::path(what) / "app.yml", error);
   if (file) {
     CheckedApplication application = MESG_TRY(CheckApplication(what, context));
-    if (application.found.has_outline()) return std::move(*application.found.mutable_outline());
+    if (!application.outline().workflows().empty())
+      return std::move(*application.found.mutable_outline());
     PrintFindings(application, context);
     MESG_TRY(Sound(application));
   }
@@ -32,7 +33,7 @@ Result<ApplicationOutline> OutlineOf(const std::string& what, Context& context) 
   request.mutable_file()->set_name(deployed.file_name());
   request.mutable_file()->set_content(deployed.content());
   v1::ValidateApplicationResponse found = context.Validate(request);
-  if (found.has_outline()) return std::move(*found.mutable_outline());
+  if (!found.outline().workflows().empty()) return std::move(*found.mutable_outline());
   return Internal("this program does not understand the file of {}, which Core does", what);
 }
 
