@@ -109,6 +109,17 @@ TEST(BrokenFilesTest, AHundredErrorsAreListed) {
   EXPECT_EQ(findings.not_listed, 80U);
 }
 
+// What each of many workflows causes starts all of them.
+TEST(BrokenFilesTest, ManyCirclesAreToldInShort) {
+  std::string yaml = "name: orders\nevents: { e: {} }\nworkflows:\n";
+  for (int i = 0; i < 3000; ++i) {
+    yaml += "  w" + std::to_string(i) + ": { on: orders.e, steps: [{ emit: e }] }\n";
+  }
+  const Findings findings = Check(ApplicationFile::Read(yaml), {});
+  EXPECT_EQ(findings.errors.size(), 0U);
+  EXPECT_EQ(findings.warnings.size(), 100U);
+}
+
 TEST(BrokenFilesTest, ThereAreFortyAtLeast) { EXPECT_GE(BrokenFiles().size(), 40U); }
 
 }  // namespace

@@ -94,7 +94,7 @@ class Checker {
       case Trigger::Kind::kSchedule: {
         if (trigger.schedule.empty()) return {};  // As was said.
         const auto schedule = Schedule::Parse(trigger.schedule, trigger.timezone);
-        if (!schedule) findings_.Report(trigger.place, schedule.error().message);
+        if (!schedule) findings_.Report(trigger.place, [&] { return schedule.error().message; });
         return {};
       }
       case Trigger::Kind::kManual:
@@ -114,7 +114,9 @@ class Checker {
     bool told = false;
     for (const Step& step : steps) {
       if (end != End::kGoesOn && !told) {
-        findings_.Report(step.place, "is never reached: the run has ended before it on every way");
+        findings_.Report(step.place, [&] {
+          return "is never reached: the run has ended before it on every way";
+        });
         told = true;
       }
       const End next = CheckStep(step, scope);
@@ -273,8 +275,6 @@ class Checker {
   End end_ = End::kGoesOn;
 };
 
-constexpr std::size_t kMostListed = 100;
-
 Findings InOrder(Findings findings) {
   const auto by_place = [](const Violation& v) { return std::tuple(v.line, v.column); };
   std::ranges::stable_sort(findings.errors, {}, by_place);
@@ -284,16 +284,8 @@ Findings InOrder(Findings findings) {
 
 }  // namespace
 
-void Findings::Report(const Place& place, std::string reason) {
-  if (errors.size() >= kMostListed) {
-    ++not_listed;
-    return;
-  }
-  errors.push_back({place.path, std::move(reason), place.line, place.column});
-}
-
 void Findings::Warn(const Place& place, std::string reason) {
-  if (warnings.size() >= kMostListed) return;
+  if (HasAllWarnings()) return;
   warnings.push_back({place.path, std::move(reason), place.line, place.column});
 }
 
@@ -303,7 +295,8 @@ Findings Check(const ApplicationFile& file, const Contracts& contracts) {
 
 Findings Check(const ApplicationReading& reading, const Contracts& contracts) {
   Findings findings = Checker(reading.file, contracts, reading.IsWhole()).Run();
-  const std::size_t room = kMostListed - std::min(kMostListed, reading.violations.size());
+  const std::size_t room =
+      Findings::kMostListed - std::min(Findings::kMostListed, reading.violations.size());
   if (findings.errors.size() > room) {
     findings.not_listed += findings.errors.size() - room;
     findings.errors.resize(room);

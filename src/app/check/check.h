@@ -20,8 +20,19 @@ struct Findings {
   std::vector<Violation> warnings;  ///< It can, but is this meant?
   std::size_t not_listed = 0;       ///< Errors beyond the first hundred.
 
-  void Report(const Place& place, std::string reason);
+  /// `reason` gives the text; it is asked only while there is room.
+  template <typename Reason>
+  void Report(const Place& place, const Reason& reason) {
+    if (errors.size() < kMostListed) {
+      errors.push_back({place.path, std::string(reason()), place.line, place.column});
+    } else {
+      ++not_listed;
+    }
+  }
   void Warn(const Place& place, std::string reason);
+  bool HasAllWarnings() const { return warnings.size() >= kMostListed; }
+
+  static constexpr std::size_t kMostListed = 100;
 };
 
 /// Compares an application with its services: services, events, tasks, workflows and fields that do

@@ -34,15 +34,16 @@ void DataChecker::Check(const Mapping& with, const ParameterSet* declared, const
   }
   const Type got = TypeOf(with, scope);
   if (got.CouldBe(Type::Of(*declared))) return;
-  findings_.Report(with.place,
-                   fmt::format("expected an object with the inputs, got {}", got.Describe()));
+  findings_.Report(with.place, [&] {
+    return fmt::format("expected an object with the inputs, got {}", got.Describe());
+  });
 }
 
 void DataChecker::Check(const Value& literal, const Parameter& parameter, const Place& place) {
   ParameterSet one;
   one.parameters.push_back(parameter);
   const auto validator = DataValidator::Compile(one);
-  if (!validator) return findings_.Report(place, validator.error().message);
+  if (!validator) return findings_.Report(place, [&] { return validator.error().message; });
   const Value data = Value::Of(std::vector<Value::Member>{{parameter.key, literal}});
   const auto valid = validator->Validate(data.Json(), "data");
   if (valid) return;
@@ -50,7 +51,7 @@ void DataChecker::Check(const Value& literal, const Parameter& parameter, const 
     // Its path begins with the parameter, and so does the place's end.
     const std::size_t inner = std::min(violation.path.find_first_of(".["), violation.path.size());
     findings_.Report({place.line, place.column, place.path + violation.path.substr(inner)},
-                     violation.reason);
+                     [&] { return violation.reason; });
   }
 }
 
@@ -62,9 +63,10 @@ void DataChecker::CheckMembers(const Mapping& with, const std::vector<Parameter>
     if (const Mapping* const found = FindMember(with, parameter.key)) {
       CheckValue(*found, parameter, scope);
     } else if (!parameter.optional) {
-      findings_.Report(with.place.line == 0 ? place : with.place,
-                       fmt::format("{} is required: expected {}", parameter.key,
-                                   Type::Of(parameter).Describe()));
+      findings_.Report(with.place.line == 0 ? place : with.place, [&] {
+        return fmt::format("{} is required: expected {}", parameter.key,
+                           Type::Of(parameter).Describe());
+      });
     }
   }
   for (std::size_t i = 0; i < with.keys.size(); ++i) {
@@ -72,7 +74,7 @@ void DataChecker::CheckMembers(const Mapping& with, const std::vector<Parameter>
     if (std::ranges::find(known, key) != known.end()) continue;
     if (additional && Misspelt(key, known).empty()) continue;
     findings_.Report(with.items[i].place,
-                     fmt::format("{} is not declared{}", key, Choice(key, known)));
+                     [&] { return fmt::format("{} is not declared{}", key, Choice(key, known)); });
   }
 }
 
@@ -85,14 +87,16 @@ void DataChecker::CheckValue(const Mapping& value, const Parameter& parameter, c
   }
   if (literal && value.literal.kind() == Value::Kind::kNull) {
     if (parameter.optional) return;
-    return findings_.Report(
-        value.place, fmt::format("expected {}, got nothing", Type::Of(parameter).Describe()));
+    return findings_.Report(value.place, [&] {
+      return fmt::format("expected {}, got nothing", Type::Of(parameter).Describe());
+    });
   }
   const Type wanted = Type::Of(parameter);
   const Type got = TypeOf(value, scope);
   if (!got.CouldBe(wanted)) {
-    return findings_.Report(value.place,
-                            fmt::format("expected {}, got {}", wanted.Describe(), got.Describe()));
+    return findings_.Report(value.place, [&] {
+      return fmt::format("expected {}, got {}", wanted.Describe(), got.Describe());
+    });
   }
   if (value.kind == Kind::kTemplate) return;
   if (parameter.repeated) {

@@ -78,13 +78,16 @@ void ExpressionChecker::Check(const Expression& expression, const Place& place,
       const auto known = type.Members();
       const std::optional<Type> member = type.Member(path.keys[i]);
       if (!member && !type.CanHaveMembers()) {
-        findings_.Report(place, fmt::format("there is no {}: {} is {}", Written(path, i),
-                                            i == 0 ? "it" : Written(path, i - 1), type.Describe()));
+        findings_.Report(place, [&] {
+          return fmt::format("there is no {}: {} is {}", Written(path, i),
+                             i == 0 ? "it" : Written(path, i - 1), type.Describe());
+        });
         break;
       }
       if (!member || !Misspelt(path.keys[i], known).empty()) {
-        findings_.Report(
-            place, fmt::format("there is no {}{}", Written(path, i), Choice(path.keys[i], known)));
+        findings_.Report(place, [&] {
+          return fmt::format("there is no {}{}", Written(path, i), Choice(path.keys[i], known));
+        });
         break;
       }
       type = *member;
@@ -105,13 +108,15 @@ bool ExpressionChecker::CheckStepIsDone(const std::string& id, const Place& plac
                                         const Scope& scope) {
   if (scope.done != nullptr && scope.done->Find(id) != nullptr) return true;
   if (step_ids_.contains(id)) {
-    findings_.Report(place, fmt::format("the step {} is not done before this on every way", id));
+    findings_.Report(
+        place, [&] { return fmt::format("the step {} is not done before this on every way", id); });
     return false;
   }
   if (!whole_) return false;
   const std::vector<std::string_view> known(step_ids_.begin(), step_ids_.end());
-  findings_.Report(place, fmt::format("there is no step with the id {} in this workflow{}", id,
-                                      Choice(id, known)));
+  findings_.Report(place, [&] {
+    return fmt::format("there is no step with the id {} in this workflow{}", id, Choice(id, known));
+  });
   return false;
 }
 

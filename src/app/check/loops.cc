@@ -1,8 +1,11 @@
 #include "app/check/loops.h"
 
+#include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,79 +15,113 @@
 namespace mesg::app {
 namespace {
 
-// What a workflow does that starts another one.
-struct Cause {
-  std::size_t workflow;  // The one it starts.
-  std::string what;      // "emits done, which starts next"
+// Something that workflows cause and that starts workflows: an event, results of a task, a run.
+struct Signal {
+  std::string cause;                     // "emits done"
+  std::vector<std::size_t> starts = {};  // Workflows.
+};
+
+// One step of a circle: a workflow, what it causes, and which one that starts.
+struct Link {
+  std::size_t from;
+  std::size_t signal;
+  std::size_t to;
 };
 
 class Causes {
  public:
   explicit Causes(const ApplicationFile& file) : file_(file) {
+    for (std::size_t i = 0; i < file.workflows.size(); ++i) AddTrigger(i);
     for (const Workflow& workflow : file.workflows) {
-      auto& causes = causes_.emplace_back();
-      ForEachStep(workflow, [&](const Step& step) { Add(step, causes); });
+      auto& caused = caused_.emplace_back();
+      ForEachStep(workflow, [&](const Step& step) {
+        const auto found = by_name_.find(NameOf(step));
+        if (found != by_name_.end()) caused.push_back(found->second);
+      });
+      std::ranges::sort(caused);
+      caused.erase(std::unique(caused.begin(), caused.end()), caused.end());
     }
   }
 
   /// The shortest way from a workflow back to itself; empty when there is none.
-  std::vector<Cause> Circle(std::size_t start) const {
-    struct Visit {
-      std::size_t from;
-      const Cause* cause;
-    };
-    std::vector<std::optional<Visit>> visits(causes_.size());
+  std::vector<Link> Circle(std::size_t start) const {
+    std::map<std::size_t, Link> reached;  // By the workflow it leads to.
+    std::map<std::size_t, bool> sent;     // Signals whose workflows have been reached.
     std::deque<std::size_t> next = {start};
-    while (!next.empty() && !visits[start]) {
+    while (!next.empty() && !reached.contains(start)) {
       const std::size_t at = next.front();
       next.pop_front();
-      for (const Cause& cause : causes_[at]) {
-        if (visits[cause.workflow]) continue;
-        visits[cause.workflow] = Visit{at, &cause};
-        next.push_back(cause.workflow);
+      for (const std::size_t signal : caused_[at]) {
+        if (!sent.emplace(signal, true).second) continue;
+        for (const std::size_t to : signals_[signal].starts) {
+          if (reached.emplace(to, Link{at, signal, to}).second) next.push_back(to);
+        }
       }
     }
-    std::vector<Cause> circle;
-    if (!visits[start]) return circle;
+    std::vector<Link> circle;
+    if (!reached.contains(start)) return circle;
     std::size_t at = start;
     do {
-      const Visit& visit = *visits[at];
-      circle.insert(circle.begin(), *visit.cause);
-      at = visit.from;
+      circle.push_back(reached.at(at));
+      at = circle.back().from;
     } while (at != start);
+    std::ranges::reverse(circle);
     return circle;
   }
 
+  /// "first emits next, which starts second"
+  std::string Describe(const Link& link) const {
+    const std::string& from = file_.workflows[link.from].key;
+    const std::string& to = file_.workflows[link.to].key;
+    const std::string& cause = signals_[link.signal].cause;
+    if (file_.workflows[link.to].on.kind == Trigger::Kind::kManual) {
+      return fmt::format("{} {}", from, cause);
+    }
+    return fmt::format("{} {}, which starts {}", from, cause, to);
+  }
+
  private:
-  void Add(const Step& step, std::vector<Cause>& into) const {
-    for (std::size_t i = 0; i < file_.workflows.size(); ++i) {
-      const Workflow& other = file_.workflows[i];
-      const Reference& on = other.on.reference;
-      if (const auto* task = std::get_if<TaskStep>(&step.action)) {
-        if (other.on.kind != Trigger::Kind::kResult || task->task.key != on.key) continue;
-        if (!IsSame(task->task.alias, on.alias)) continue;
-        into.push_back(
-            {i, fmt::format("performs {}.{}, which starts {}", on.alias, on.key, other.key)});
-      } else if (const auto* emit = std::get_if<EmitStep>(&step.action)) {
-        if (other.on.kind != Trigger::Kind::kEvent || !file_.IsOwn(on)) continue;
-        if (emit->event == on.key)
-          into.push_back({i, fmt::format("emits {}, which starts {}", on.key, other.key)});
-      } else if (const auto* run = std::get_if<RunStep>(&step.action)) {
-        if (run->workflow == other.key) into.push_back({i, fmt::format("runs {}", other.key)});
-      }
+  void AddTrigger(std::size_t index) {
+    const Workflow& workflow = file_.workflows[index];
+    const Reference& on = workflow.on.reference;
+    switch (workflow.on.kind) {
+      case Trigger::Kind::kEvent:
+        if (file_.IsOwn(on)) Add("event " + on.key, "emits " + on.key, index);
+        break;
+      case Trigger::Kind::kResult:
+        Add(ResultOf(on), fmt::format("performs {}.{}", on.alias, on.key), index);
+        break;
+      case Trigger::Kind::kManual:
+        Add("workflow " + workflow.key, "runs " + workflow.key, index);
+        break;
+      case Trigger::Kind::kSchedule:
+        break;
     }
   }
 
-  // Two names may stand for one service.
-  bool IsSame(const std::string& alias, const std::string& other) const {
-    if (alias == other) return true;
-    const ServiceUse* const one = file_.FindService(alias);
-    const ServiceUse* const two = file_.FindService(other);
-    return one != nullptr && two != nullptr && one->use == two->use;
+  void Add(const std::string& name, std::string cause, std::size_t starts) {
+    const auto [found, fresh] = by_name_.emplace(name, signals_.size());
+    if (fresh) signals_.push_back({.cause = std::move(cause)});
+    signals_[found->second].starts.push_back(starts);
+  }
+
+  // Two aliases may stand for one service.
+  std::string ResultOf(const Reference& task) const {
+    const ServiceUse* const service = file_.FindService(task.alias);
+    return fmt::format("result {} {}", service == nullptr ? task.alias : service->use, task.key);
+  }
+
+  std::string NameOf(const Step& step) const {
+    if (const auto* task = std::get_if<TaskStep>(&step.action)) return ResultOf(task->task);
+    if (const auto* emit = std::get_if<EmitStep>(&step.action)) return "event " + emit->event;
+    if (const auto* run = std::get_if<RunStep>(&step.action)) return "workflow " + run->workflow;
+    return {};
   }
 
   const ApplicationFile& file_;
-  std::vector<std::vector<Cause>> causes_;
+  std::vector<Signal> signals_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
+  std::vector<std::vector<std::size_t>> caused_;  // Signals, by workflow.
 };
 
 }  // namespace
@@ -92,17 +129,15 @@ class Causes {
 void WarnOfLoops(const ApplicationFile& file, Findings& findings) {
   const Causes causes(file);
   std::vector<bool> told(file.workflows.size(), false);
-  for (std::size_t i = 0; i < file.workflows.size(); ++i) {
+  for (std::size_t i = 0; i < file.workflows.size() && !findings.HasAllWarnings(); ++i) {
     if (told[i]) continue;
-    const std::vector<Cause> circle = causes.Circle(i);
+    const std::vector<Link> circle = causes.Circle(i);
     if (circle.empty()) continue;
     std::string story;
-    std::size_t from = i;
-    for (const Cause& cause : circle) {
+    for (const Link& link : circle) {
       if (!story.empty()) story += "; ";
-      story += fmt::format("{} {}", file.workflows[from].key, cause.what);
-      from = cause.workflow;
-      told[from] = true;
+      story += causes.Describe(link);
+      told[link.to] = true;
     }
     findings.Warn(file.workflows[i].on.place, fmt::format("this may go on without end: {}", story));
   }

@@ -32,6 +32,8 @@ std::string Choice(std::string_view name, const std::vector<std::string_view>& k
 }
 
 std::string_view Misspelt(std::string_view name, const std::vector<std::string_view>& known) {
+  constexpr std::size_t kMostCompared = 1000;  // It is asked for every name of a file.
+  if (known.size() > kMostCompared) return {};
   const std::string_view near = Nearest(name, known);
   const bool meant = !near.empty() && near != name && EditDistance(name, near) <= name.size() / 3;
   return meant ? near : std::string_view();
@@ -51,8 +53,10 @@ bool Names::IsService(const Reference& reference) {
   if (!whole_ && file_.services.empty()) return false;
   auto known = Keys(file_.services, &ServiceUse::alias);
   known.push_back(file_.name);
-  findings_.Report(reference.place, fmt::format("there is no service {} in this file{}",
-                                                reference.alias, Choice(reference.alias, known)));
+  findings_.Report(reference.place, [&] {
+    return fmt::format("there is no service {} in this file{}", reference.alias,
+                       Choice(reference.alias, known));
+  });
   return false;
 }
 
@@ -64,18 +68,22 @@ const EventDefinition* Names::Event(const Reference& reference) {
   const EventDefinition* const event = contract->FindEvent(reference.key);
   if (event != nullptr) return event;
   const auto known = Keys(contract->Events(), &EventDefinition::key);
-  findings_.Report(reference.place, fmt::format("{} has no event {}{}", reference.alias,
-                                                reference.key, Choice(reference.key, known)));
+  findings_.Report(reference.place, [&] {
+    return fmt::format("{} has no event {}{}", reference.alias, reference.key,
+                       Choice(reference.key, known));
+  });
   return nullptr;
 }
 
 const TaskDefinition* Names::Task(const Reference& reference) {
   if (reference.alias.empty()) return nullptr;
   if (file_.IsOwn(reference)) {
-    findings_.Report(reference.place,
-                     fmt::format("{} is this application, which has events and no tasks: to do "
-                                 "what another workflow does, `run` it",
-                                 reference.alias));
+    findings_.Report(reference.place, [&] {
+      return fmt::format(
+          "{} is this application, which has events and no tasks: to do "
+          "what another workflow does, `run` it",
+          reference.alias);
+    });
     return nullptr;
   }
   const ServiceDefinition* const contract = Contract(reference.alias);
@@ -83,8 +91,10 @@ const TaskDefinition* Names::Task(const Reference& reference) {
   const TaskDefinition* const task = contract->FindTask(reference.key);
   if (task != nullptr) return task;
   const auto known = Keys(contract->Tasks(), &TaskDefinition::key);
-  findings_.Report(reference.place, fmt::format("{} has no task {}{}", reference.alias,
-                                                reference.key, Choice(reference.key, known)));
+  findings_.Report(reference.place, [&] {
+    return fmt::format("{} has no task {}{}", reference.alias, reference.key,
+                       Choice(reference.key, known));
+  });
   return nullptr;
 }
 
@@ -93,18 +103,21 @@ const OutputDefinition* Names::Output(const TaskDefinition* task, const Trigger&
   const OutputDefinition* const output = task->FindOutput(trigger.output);
   if (output != nullptr) return output;
   const auto known = Keys(task->outputs, &OutputDefinition::key);
-  findings_.Report(Inside(trigger.place, "output"),
-                   fmt::format("{} has no output {}{}", trigger.reference.key, trigger.output,
-                               Choice(trigger.output, known)));
+  findings_.Report(Inside(trigger.place, "output"), [&] {
+    return fmt::format("{} has no output {}{}", trigger.reference.key, trigger.output,
+                       Choice(trigger.output, known));
+  });
   return nullptr;
 }
 
 const EventDefinition* Names::OwnEvent(std::string_view key, const Place& place) {
   const EventDefinition* const event = file_.FindEvent(key);
   if (event != nullptr || key.empty() || (!whole_ && file_.events.empty())) return event;
-  const std::string near = Choice(key, Keys(file_.events, &EventDefinition::key));
-  findings_.Report(place, fmt::format("this application declares no event {}{}", key,
-                                      near.empty() ? " under `events`" : near));
+  findings_.Report(place, [&] {
+    const std::string near = Choice(key, Keys(file_.events, &EventDefinition::key));
+    return fmt::format("this application declares no event {}{}", key,
+                       near.empty() ? " under `events`" : near);
+  });
   return nullptr;
 }
 
@@ -112,14 +125,19 @@ const Workflow* Names::ManualWorkflow(std::string_view key, const Place& place) 
   const Workflow* const workflow = file_.FindWorkflow(key);
   if (workflow == nullptr) {
     if (key.empty()) return nullptr;
-    findings_.Report(place, fmt::format("there is no workflow {} in this file{}", key,
-                                        Choice(key, Keys(file_.workflows, &Workflow::key))));
+    findings_.Report(place, [&] {
+      return fmt::format("there is no workflow {} in this file{}", key,
+                         Choice(key, Keys(file_.workflows, &Workflow::key)));
+    });
     return nullptr;
   }
   if (workflow->on.kind == Trigger::Kind::kManual) return workflow;
-  findings_.Report(place, fmt::format("the workflow {} is started by something else: only one "
-                                      "with `on: {{manual: {{}}}}` can be run",
-                                      key));
+  findings_.Report(place, [&] {
+    return fmt::format(
+        "the workflow {} is started by something else: only one "
+        "with `on: {{manual: {{}}}}` can be run",
+        key);
+  });
   return nullptr;
 }
 
@@ -130,16 +148,18 @@ void Names::CheckEnvironment(const ServiceUse& service) {
     const bool given = std::ranges::any_of(
         service.env, [&](const auto& each) { return each.first == variable.key; });
     if (variable.required && !variable.value && !given) {
-      findings_.Report(service.place, fmt::format("{} needs the variable {} under env", service.use,
-                                                  variable.key));
+      findings_.Report(service.place, [&] {
+        return fmt::format("{} needs the variable {} under env", service.use, variable.key);
+      });
     }
   }
   const auto known = Keys(contract->Env(), &EnvDefinition::key);
   for (const auto& each : service.env) {
     if (std::ranges::find(known, each.first) != known.end()) continue;
-    findings_.Report(Inside(service.place, "env"),
-                     fmt::format("{} knows no variable {}{}", service.use, each.first,
-                                 Choice(each.first, known)));
+    findings_.Report(Inside(service.place, "env"), [&] {
+      return fmt::format("{} knows no variable {}{}", service.use, each.first,
+                         Choice(each.first, known));
+    });
   }
 }
 
