@@ -154,13 +154,6 @@ TEST_F(MainTest, StartGivesUpWaitingButSaysSo) {
   EXPECT_EQ(kill(pid, SIGKILL), 0);
 }
 
-TEST_F(MainTest, DevRunsCoreHereUnlessOneRuns) {
-  EXPECT_EQ(Mesg({"dev"}), 1);
-  EXPECT_NE(err_.find("end it with `mesg stop` first"), std::string::npos) << err_;
-  EXPECT_EQ(Mesg({"dev", "--endpoint", "127.0.0.1:1", "--", "--durability", "async"}), 42);
-  EXPECT_EQ(core_arguments_, (std::vector<std::string>{"--durability", "async"}));
-}
-
 TEST_F(MainTest, StopOfWhatDoesNotRunIsDone) {
   EXPECT_EQ(Mesg({"stop", "--endpoint", "127.0.0.1:1"}), 0);
   EXPECT_EQ(err_, "Core is not running at 127.0.0.1:1.\n");

@@ -98,9 +98,9 @@ class Events {
  public:
   explicit Events(Context& context) : context_(context) {}
 
-  void Of(const ApplicationServices& services) {
+  void Of(const std::string& application, const ApplicationServices& services) {
     const std::scoped_lock lock(mutex_);
-    services_.clear();
+    services_ = {application};  // Its own events stand under its name.
     for (const auto& [alias, name] : services.names) services_.insert(name);
   }
 
@@ -167,7 +167,7 @@ Result<void> Reload(const Arguments& arguments, Live& live, Events& events, Cont
     return FailedPrecondition("its name is now {}: end this and begin again to deploy that", name);
   }
   MESG_TRY(DeployAll(wanted, live, context));
-  events.Of(live.services);
+  events.Of(live.name, live.services);
   return {};
 }
 
@@ -198,7 +198,7 @@ Result<void> Show(bool reload, const WantedApplication& wanted, const Arguments&
   if (reload) watcher = MESG_TRY(WatchFolders(wanted.application));
   MESG_TRY(DeployAll(wanted, live, context));
   Events events(context);
-  events.Of(live.services);
+  events.Of(live.name, live.services);
   const std::jthread listening([&] { events.Follow(); });
   const std::jthread watching([&] { FollowRunsOf(live.name, context); });
   context.Tell(fmt::format("{}; Ctrl-C ends and deletes it{}.",

@@ -15,22 +15,6 @@ Result<int> RunCore(const Arguments& arguments, Context& context) {
   return context.core()(arguments.All("ARGUMENTS"));
 }
 
-Result<int> RunDev(const Arguments& arguments, Context& context) {
-  if (const auto status = context.client().Status()) {
-    return FailedPrecondition(
-        "Core is already running at {} (process {}): end it with `mesg stop` first",
-        context.endpoint(), status->pid());
-  }
-  Terminal& terminal = context.terminal();
-  terminal.Say(terminal.ForError(Style::kBold,
-                                 "Core runs in this terminal until Ctrl-C. In another one, try:"));
-  terminal.Say("  mesg service init hello && mesg service dev hello   a service of your own");
-  terminal.Say("  mesg service execute hello                          run its task");
-  terminal.Say("  mesg event watch                                    see what happens");
-  terminal.Say("  mesg status                                         limits and counters");
-  return context.core()(arguments.All("ARGUMENTS"));
-}
-
 void PrintLimits(const v1::StatusResponse& status, Context& context) {
   if (status.limits().empty()) return;
   Table table({"LIMIT", "USED", "OF"});
@@ -102,13 +86,6 @@ std::vector<Command> CoreCommands() {
        .positionals = {{"ARGUMENTS", "Options of Core", Positional::Count::kAny}},
        .options = {},
        .run = RunCore},
-      {.path = "dev",
-       .summary = "Run Core in this terminal and say what to try",
-       .details = "",
-       .example = "mesg dev",
-       .positionals = {{"ARGUMENTS", "Options of `mesg core`, behind --", Positional::Count::kAny}},
-       .options = {},
-       .run = RunDev},
       {.path = "status",
        .summary = "Show whether Core is ready, its limits and counters",
        .details = "Exits with 0 only when Core is ready.",
@@ -119,6 +96,7 @@ std::vector<Command> CoreCommands() {
   };
   commands.insert(commands.begin() + 1, StartCommand());
   commands.insert(commands.begin() + 2, StopCommand());
+  commands.insert(commands.begin() + 3, DevCommand());
   commands.push_back(LogsCommand());
   commands.push_back(DoctorCommand());
   return commands;

@@ -9,6 +9,7 @@
 #include "base/encoding.h"
 #include "cli/commands/core.h"
 #include "cli/context.h"
+#include "cli/core_process.h"
 #include "cli/daemon_process.h"
 #include "cli/endpoint.h"
 #include "cli/json_text.h"
@@ -16,8 +17,6 @@
 namespace mesg::cli {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kPoll{25};
 /// Logs of earlier starts: core.log.1 is the last one's.
 constexpr int kOldLogs = 5;
 
@@ -55,30 +54,6 @@ void PrintStarted(const v1::StatusResponse& status, const std::string& address, 
                            already ? "is already running" : "is ready", address, status.pid()));
 }
 
-/// Polls until Core is ready, its process ends, or `patience` is over.
-Result<v1::StatusResponse> AwaitReady(const std::string& address, pid_t pid, Duration patience,
-                                      const std::filesystem::path& log, Context& context) {
-  const auto deadline = SteadyClock::now() + patience;
-  const std::stop_token stop = context.stop();
-  while (true) {
-    // A connection that was refused tries again only while somebody waits for it: a new one is
-    // quicker.
-    Result<v1::StatusResponse> status = Client(address).Status();
-    if (status && status->ready()) return status;
-    if (!IsRunning(pid)) {
-      std::string said = LastLines(log, 5);
-      while (said.ends_with('\n')) said.pop_back();
-      return FailedPrecondition("Core ended while it started, {} says:\n{}", log.string(), said);
-    }
-    if (SteadyClock::now() > deadline) {
-      return DeadlineExceeded("Core (process {}) is not ready yet: look at `mesg logs --follow`",
-                              pid);
-    }
-    if (!Pause(stop, kPoll))
-      return Cancelled("stopped waiting: Core (process {}) still starts", pid);
-  }
-}
-
 Result<int> RunStart(const Arguments& arguments, Context& context) {
   const Duration patience = MESG_TRY(arguments.Time("--timeout", std::chrono::seconds(30)));
   const std::vector<std::string> words = CoreArguments(arguments);
@@ -107,22 +82,6 @@ Result<int> RunStart(const Arguments& arguments, Context& context) {
   return 0;
 }
 
-Result<void> AwaitEnd(pid_t pid, Duration patience, Context& context) {
-  const auto deadline = SteadyClock::now() + patience;
-  const std::stop_token stop = context.stop();
-  while (IsRunning(pid)) {
-    if (SteadyClock::now() > deadline) {
-      return DeadlineExceeded(
-          "Core (process {}) has not ended yet: see `mesg logs`, or end it with `kill -9 {}`; "
-          "nothing it "
-          "acknowledged is lost",
-          pid, pid);
-    }
-    if (!Pause(stop, kPoll)) return Cancelled("stopped waiting: Core (process {}) still ends", pid);
-  }
-  return {};
-}
-
 void PrintStopped(pid_t pid, Context& context) {
   if (context.json()) {
     context.terminal().Print(
@@ -149,7 +108,7 @@ Result<int> RunStop(const Arguments& arguments, Context& context) {
     pid = *running;  // It does not answer; ask the other way.
     kill(pid, SIGTERM);
   }
-  if (pid != 0 && IsLoopback(context.endpoint())) MESG_TRY(AwaitEnd(pid, patience, context));
+  if (pid != 0 && IsLoopback(context.endpoint())) MESG_TRY(AwaitEnd(pid, patience, context.stop()));
   std::error_code ignored;
   std::filesystem::remove(directories.PidFile(), ignored);
   PrintStopped(pid, context);
