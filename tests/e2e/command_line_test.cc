@@ -35,6 +35,29 @@ TEST_F(CommandLineTest, ADefinitionIsCheckedWithoutCore) {
   EXPECT_THAT(refused.error_message(), HasSubstr("\"a b\" is no sid: expected"));
 }
 
+TEST_F(CommandLineTest, AnApplicationOfFoldersIsCheckedAndDrawnWithoutCore) {
+  folder_.Write(
+      "shop/mesg.yml",
+      "name: Shop\nsid: shop\nevents: { order: { data: { total: { type: Number } } } }\n");
+  folder_.Write("app.yml",
+                "name: alerts\nservices: { shop: ./shop }\nworkflows:\n  big:\n    on: shop.ordr\n"
+                "    if: .total > 10\n    steps: [{ stop: {} }]\n");
+  const std::string file = (folder_.path() / "app.yml").string();
+  const CoreProcess::Ran wrong = core_.Run({"app", "validate", file});
+  EXPECT_EQ(wrong.status, 1) << wrong.errors;
+  EXPECT_EQ(wrong.output,
+            file + ":5:5: workflows.big.on: shop has no event ordr, did you mean order?\n");
+  folder_.Write("app.yml",
+                "name: alerts\nservices: { shop: ./shop }\nworkflows:\n  big:\n    on: shop.order\n"
+                "    if: .total > 10\n    steps: [{ stop: {} }]\n");
+  const CoreProcess::Ran right = core_.Run({"app", "validate", file});
+  EXPECT_EQ(right.status, 0) << right.errors;
+  EXPECT_THAT(right.errors, HasSubstr("application alerts, 1 workflow, 1 service."));
+  const CoreProcess::Ran graph = core_.Run({"app", "graph", file, "big"});
+  EXPECT_THAT(graph.output, HasSubstr("n0([\"shop.order\"])"));
+  EXPECT_THAT(graph.output, HasSubstr("n1{\"if .total #gt; 10\"}"));
+}
+
 // One rule for names, wherever they come from: what init takes deploys.
 TEST_F(CommandLineTest, InitTakesTheNamesThatDeployTakes) {
   Start();
