@@ -67,6 +67,7 @@ void Broker::Impl::Publish(const Partition& partition, Slot& slot) {
     const bool held = !state.Holds().empty() && counters.history_bytes > kept;
     counters.held_bytes = held ? counters.history_bytes - kept : 0;
     counters.dead_letters = state.DeadLetters();
+    counters.open_runs = state.Runs().OpenRuns();
   });
 }
 
@@ -106,6 +107,18 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
       partition.Submit(engine::Delivered{id, message.number}, {}, now);
     });
   };
+  world.ask_again = [this, id](engine::AskAgain again) {
+    slots[again.from]->thread->SubmitAlways([id](Partition& partition, TimePoint now) {
+      partition.Submit(engine::SendAgain{id}, {}, now);
+    });
+  };
+  world.evaluate_step = [slot, this](engine::EvaluateStep step) {
+    EvaluateStep(*slot, std::move(step));
+  };
+  world.evaluate_trigger = [slot, this](engine::EvaluateTrigger trigger) {
+    EvaluateTrigger(*slot, std::move(trigger));
+  };
+  world.run = [this](const engine::RunPtr& run) { TellWatchers(run); };
   world.instance = [this](const auto& record, bool removed) { OnInstance(record, removed); };
   world.subscription = [this](const std::shared_ptr<const engine::Subscription>& subscription) {
     subscriptions.With([&](auto& by_name) { by_name[subscription->name] = subscription; });
@@ -174,6 +187,9 @@ Result<std::unique_ptr<Broker>> Broker::Start(std::vector<store::Store*> stores,
     engine::Settings of_partition = broker->settings_.engine;
     of_partition.partition = static_cast<engine::PartitionId>(i);
     of_partition.partitions = static_cast<engine::PartitionId>(stores.size());
+    of_partition.default_timeout = broker->settings_.default_timeout;
+    of_partition.default_retry = broker->settings_.default_retry;
+    of_partition.payload_bytes = broker->settings_.limits.payload_bytes;
     engines.push_back(MESG_TRY(engine::Engine::Recover(*stores[i], of_partition)));
   }
   broker->impl_ = std::make_unique<Impl>(clock, broker->settings_, std::move(stores));
@@ -214,6 +230,7 @@ Counters Broker::Count() const {
     all.history_bytes += one.history_bytes;
     all.subscriptions += one.subscriptions;
     all.dead_letters += one.dead_letters;
+    all.open_runs += one.open_runs;
     all.held_bytes += one.held_bytes;
     all.inbox += slot->thread->Waiting();
     all.inbox_bytes += slot->thread->WaitingBytes();

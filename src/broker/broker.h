@@ -15,6 +15,7 @@
 #include "broker/catalog.h"
 #include "broker/filter.h"
 #include "broker/position.h"
+#include "broker/runs.h"
 #include "broker/sinks.h"
 #include "engine/command.h"
 #include "engine/engine.h"
@@ -48,6 +49,9 @@ struct Settings {
   RetryPolicy default_retry;
   store::Durability durability = store::Durability::kSync;
   std::string delivery_key;  ///< 32 secret bytes, the same over restarts.
+  /// Evaluates what Core does not evaluate itself, and answers once, from any thread. Unavailable
+  /// is tried again. None: such expressions fail.
+  std::function<void(const app::HelperCall&, std::function<void(Result<app::Value>)>)> helper;
 };
 
 using WorkerId = std::uint64_t;
@@ -144,7 +148,7 @@ struct Counters {
   std::uint64_t contracts_made = 0;
   std::uint64_t open_executions = 0, open_bytes = 0, history_bytes = 0, listeners = 0, workers = 0,
                 inbox = 0, inbox_bytes = 0, pending_bytes = 0, subscriptions = 0, held_bytes = 0,
-                dead_letters = 0;
+                dead_letters = 0, open_runs = 0;
 };
 
 /// The heart of Core as everything around it sees it: checks requests against contracts, has them
@@ -292,6 +296,38 @@ class Broker {
   /// When one is refused, or Core stops, what was moved stays moved, and doing it again moves the
   /// rest.
   void MovePinned(const InstancePtr& draining, Reply<Moved> reply);
+  // ---- Applications and runs ----
+
+  /// The application compiled, with the contracts of its services known: what is wrong with it was
+  /// said before. Replaces the version before.
+  void DeployApplication(engine::Application application, Reply<engine::ApplicationPtr> reply);
+  /// kActive, kPaused or kStopped.
+  void SetApplicationState(const std::string& name, engine::Application::State state,
+                           Reply<engine::ApplicationPtr> reply);
+  /// With `force`, its runs are cancelled after `reply`; it is gone when FindApplication says so.
+  void DeleteApplication(const std::string& name, bool force, Reply<engine::ApplicationPtr> reply);
+  /// By name. Waits for the partitions: not from a callback.
+  Result<std::vector<ApplicationView>> Applications();
+  /// NotFound names the nearest.
+  Result<ApplicationView> FindApplication(const std::string& name);
+
+  /// Checks the inputs against what the workflow's manual trigger declares.
+  void StartRun(const std::string& application, const std::string& workflow, std::string inputs,
+                const std::string& idempotency_key, Reply<engine::RunPtr> reply);
+  void CancelRun(const engine::RunId& id, std::string reason, Reply<engine::RunPtr> reply);
+  /// Continues where it failed, or from a step ("": the first).
+  void RetryRun(const engine::RunId& id, std::optional<std::string> reset_to, bool dry_run,
+                Reply<engine::RunPtr> reply);
+  void DecideStep(engine::DecideStep decision, Reply<engine::RunPtr> reply);
+  /// With the steps behind number `after_step`, as many as fit a page. Waits for the partition and
+  /// reads on the calling thread: not from a callback.
+  Result<RunView> GetRun(const engine::RunId& id, std::uint32_t after_step);
+  Result<RunPage> ListRuns(const RunQuery& query);
+  /// Tells `sink` of every move of the runs of an application, or of one run, from now on, until it
+  /// is gone. Any thread.
+  void WatchRuns(const std::string& application, const engine::RunId& run,
+                 const std::shared_ptr<RunSink>& sink);
+
   struct InstanceLoad {
     std::uint64_t open = 0;
     std::size_t workers = 0;

@@ -41,6 +41,11 @@ struct Broker::Impl {
   static void Publish(const Partition& partition, Slot& slot);
   void OnInstance(const std::shared_ptr<const engine::Instance>& record, bool removed);
 
+  // broker_runs.cc
+  void EvaluateStep(Slot& slot, engine::EvaluateStep step);
+  void EvaluateTrigger(Slot& slot, engine::EvaluateTrigger trigger);
+  void TellWatchers(const engine::RunPtr& run);
+
   /// Submits a command whose reply is one of `T`, or void.
   template <typename T>
   void Decide(Slot& slot, engine::Command command, std::size_t weight, Broker::Reply<T> reply);
@@ -52,6 +57,14 @@ struct Broker::Impl {
   // Apart from the catalog, because every acknowledgement changes one of them.
   Guarded<std::map<std::string, SubscriptionPtr, std::less<>>> subscriptions;
   Guarded<std::function<void(const InstancePtr&, bool)>> observer;
+  struct Watcher {
+    std::string application;  // "" with a run's id.
+    engine::RunId run;
+    std::weak_ptr<RunSink> sink;
+  };
+  Guarded<std::map<std::uint64_t, Watcher>> watchers;
+  std::atomic<std::uint64_t> next_watcher = 1;
+  std::atomic<std::size_t> watching = 0;  // Read for every move of a run.
   std::function<void(Error)> fatal;
   std::atomic<bool> fatal_told = false;
   std::atomic<WorkerId> next_worker = 1;

@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/broker_impl.h"
 #include "broker/history.h"
+#include "broker/page_room.h"
 #include "engine/keys.h"
 
 namespace mesg::broker {
@@ -18,26 +19,6 @@ std::size_t SizeOfKey(const KeyValue& value) {
   constexpr std::size_t kFixed = 32;
   return kFixed + value.key.size() + value.value.size();
 }
-
-/// What a page has room for: so many items and bytes, and its first item whatever its size.
-class PageRoom {
- public:
-  PageRoom(std::size_t items, std::size_t bytes) : items_(items), bytes_(bytes) {}
-  /// Whether an item of this size was still taken in.
-  bool Take(std::size_t bytes) {
-    const bool first = std::exchange(first_, false);
-    if (!first && (items_ == 0 || bytes > bytes_)) return false;
-    --items_;
-    bytes_ -= std::min(bytes, bytes_);
-    return true;
-  }
-  bool Full() const { return items_ == 0; }
-
- private:
-  std::size_t items_;
-  std::size_t bytes_;
-  bool first_ = true;
-};
 
 bool Wanted(const ExecutionQuery& query, const Execution& execution, ExecutionState state) {
   if (!query.name.empty() && query.name != execution.source->name) return false;

@@ -17,6 +17,9 @@ constexpr std::size_t kWorthACommit = std::size_t{32} << 10;
 /// one thread at a time would have work.
 constexpr std::size_t kEffectsAtOnce = 64;
 
+/// With so much decided and not durable, runs wait for the disk before they move on.
+constexpr std::size_t kEnoughForWake = std::size_t{4} << 20;
+
 constexpr Duration kProgress = std::chrono::seconds(5);
 /// Listeners that are told in one turn how far the history is.
 constexpr std::size_t kProgressAtOnce = 128;
@@ -381,6 +384,14 @@ void Partition::Perform(std::vector<engine::AnyEffect> effects, TimePoint now) {
       world_.send(std::move(*message));
     } else if (auto* confirm = std::get_if<engine::ConfirmMessage>(&effect)) {
       world_.confirm(*confirm);
+    } else if (const auto* run = std::get_if<engine::RunMoved>(&effect)) {
+      world_.run(run->run);
+    } else if (auto* step = std::get_if<engine::EvaluateStep>(&effect)) {
+      world_.evaluate_step(std::move(*step));
+    } else if (auto* trigger = std::get_if<engine::EvaluateTrigger>(&effect)) {
+      world_.evaluate_trigger(std::move(*trigger));
+    } else if (const auto* again = std::get_if<engine::AskAgain>(&effect)) {
+      world_.ask_again(*again);
     }  // The rest was published.
   }
 }
@@ -398,6 +409,10 @@ void Partition::Turn(TimePoint now) {
     // While a commit is under way the last tick's may not be durable yet, and this one did nothing.
     const bool busy = in_flight_ || engine_->PendingBytes() != before;
     next_tick_ = now + (busy ? kTickBusy : kTickIdle);
+  }
+  // A part a turn; the next one follows as soon as others had theirs.
+  if (const auto wake = engine_->NextWake(); wake && *wake <= now && !Full(kEnoughForWake)) {
+    static_cast<void>(Apply(engine::Wake{}, now));
   }
   if (next_progress_ <= now) {
     telling_progress_ = !listeners_.PushProgress(kProgressAtOnce);
@@ -422,6 +437,11 @@ std::optional<TimePoint> Partition::NextTimer() const {
   std::optional<TimePoint> next = next_tick_;
   if (const auto timer = dispatcher_.NextTimer(); timer && (!next || *timer < *next)) next = timer;
   if (telling_progress_ && (!next || next_progress_ < *next)) next = next_progress_;
+  // While the disk has enough to do, its end of a commit is what wakes this.
+  if (const auto wake = engine_->NextWake();
+      wake && !Full(kEnoughForWake) && (!next || *wake < *next)) {
+    next = wake;
+  }
   return next;
 }
 

@@ -38,6 +38,12 @@ class Partition {
     std::function<void(const Partition&, std::uint64_t next, std::uint64_t oldest)> advanced;
     std::function<void(engine::SendMessage)> send;
     std::function<void(engine::ConfirmMessage)> confirm;
+    /// `from` is to send again what was not taken.
+    std::function<void(engine::AskAgain)> ask_again;
+    /// The helper is to evaluate something; its answers come back as commands.
+    std::function<void(engine::EvaluateStep)> evaluate_step;
+    std::function<void(engine::EvaluateTrigger)> evaluate_trigger;
+    std::function<void(const engine::RunPtr&)> run;
     std::function<void(const std::shared_ptr<const engine::Instance>&, bool removed)> instance;
     std::function<void(const std::shared_ptr<const engine::Subscription>&)> subscription;
     std::function<void(const std::string&)> subscription_removed;

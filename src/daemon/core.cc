@@ -19,6 +19,7 @@
 #include "daemon/status.h"
 #include "daemon/stop_request.h"
 #include "daemon/systemd.h"
+#include "runtime/evaluate/expression_helper.h"
 #include "runtime/services/service_manager.h"
 #include "store/rocksdb/rocks_database.h"
 #include "store/secrets/secret_store.h"
@@ -128,7 +129,15 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
   // Behind the database, whose lock says that no other Core uses the directory. Whoever resolves
   // $secrets.NAME at a dispatch is given `secrets->Get` from here.
   const auto secrets = MESG_TRY(store::SecretStore::Open(SecretOptions(config), clock));
+  // Before the broker, which asks it and is destroyed first.
+  runtime::ExpressionHelper helper({.program = installation.helpers / "mesg-eval"});
   broker::Settings settings = config.broker;
+  settings.helper = [&helper](const app::HelperCall& call, auto reply) {
+    const auto asked =
+        helper.Evaluate(call.expression, app::kVariables, call.input, call.scope, reply);
+    // Too much waits for it: a reason to ask again later, none to fail.
+    if (!asked) reply(Unavailable("{}", asked.error().message));
+  };
   settings.delivery_key = MESG_TRY(ReadOrMakeDeliveryKey(config.directories.data / "delivery.key"));
   const auto broker =
       MESG_TRY(broker::Broker::Start({store.get()}, clock, std::move(settings),

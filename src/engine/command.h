@@ -8,7 +8,9 @@
 #include <variant>
 #include <vector>
 
+#include "app/expression/value.h"
 #include "base/clock.h"
+#include "engine/run.h"
 #include "model/event.h"
 #include "model/execution.h"
 
@@ -60,6 +62,9 @@ struct NewExecution {
   std::int32_t priority = 0;
   Effect effect = Effect::kIdempotent;
   std::string traceparent;
+  RunId run = {};  ///< Of the run whose step it is; empty when it is none.
+  std::uint32_t visit = 0;
+  std::string deferred = {};
 };
 /// Each is accepted or refused by itself.
 struct Create {
@@ -212,16 +217,85 @@ struct Delivered {
 /// Time has passed: forgets expired ids and trims history, a bounded amount a time.
 struct Tick {};
 
+/// To `to`, which could not take a message before: everything it has not confirmed.
+struct SendAgain {
+  PartitionId to = 0;
+};
+
+// ---- Applications and runs ----
+
+/// Brings in a version of an application, compiled and checked before it comes here. The version
+/// before keeps its runs and loses its triggers.
+struct DeployApplication {
+  Application application;
+};
+/// kActive, kPaused or kStopped.
+struct SetApplicationState {
+  std::string name;
+  Application::State state = Application::State::kActive;
+};
+/// Forgets an application; with `force`, once its runs are cancelled, which may take a while.
+struct DeleteApplication {
+  std::string name;
+  bool force = false;
+};
+/// Starts a workflow with a manual trigger; in the partition of `id`. Inputs are validated before
+/// they come here.
+struct StartWorkflow {
+  RunId id;
+  std::string application;
+  std::string version;
+  std::string workflow;
+  std::string inputs;
+  std::string idempotency_key;
+};
+struct CancelRun {
+  RunId id;
+  std::string reason;
+};
+struct RetryRun {
+  RunId id;
+  std::optional<std::string> reset_to =
+      {};  ///< A step's id, "" for the first; none: where it failed.
+  bool dry_run = false;
+};
+struct DecideStep {
+  RunId id;
+  std::uint32_t step = 0;
+  bool approve = false;
+  std::string by;
+  std::string comment;
+};
+/// The helper's answer to EvaluateStep.
+struct StepEvaluated {
+  RunId run;
+  std::uint32_t visit = 0;
+  std::uint32_t attempt = 0;
+  Result<std::vector<app::Value>> answers;
+};
+/// The helper's answer to EvaluateTrigger.
+struct TriggerEvaluated {
+  std::string application;
+  std::string version;
+  std::string workflow;
+  std::uint64_t sequence = 0;
+  Result<app::Value> verdict;
+};
+/// Something of runs, schedules or triggers is due: a bounded part of it.
+struct Wake {};
+
 using Command =
     std::variant<Emit, Create, Dispatch, Answers, EndAttempt, Cancel, RetryDeadLetter,
                  DropDeadLetter, Resolve, Deploy, SetStarted, Undeploy, ContinueUndeploy, Move,
-                 Subscribe, Acknowledge, Unsubscribe, Receive, Delivered, Tick>;
+                 Subscribe, Acknowledge, Unsubscribe, Receive, Delivered, SendAgain, Tick,
+                 DeployApplication, SetApplicationState, DeleteApplication, StartWorkflow,
+                 CancelRun, RetryRun, DecideStep, StepEvaluated, TriggerEvaluated, Wake>;
 
 using ExecutionPtr = std::shared_ptr<const Execution>;
 
 /// What a command answers; void commands answer monostate.
 using Reply = std::variant<std::monostate, Emitted, std::vector<Result<Created>>,
                            std::vector<Result<Emitted>>, ExecutionPtr, Created,
-                           std::vector<ExecutionId>, Undeployed>;
+                           std::vector<ExecutionId>, Undeployed, RunPtr, ApplicationPtr>;
 
 }  // namespace mesg::engine

@@ -76,6 +76,17 @@ Emitted Engine::PerformEmit(EmitPlan&& plan, TimePoint now) {
     Add(std::move(id));
   }
   for (KeyMoved& move : plan.moves) Add(std::move(move));
+  for (const HistoryEntry& entry : plan.entries) {
+    if (!Interests(false, entry.source->name, entry.key)) continue;
+    Happened happened{entry.sequence, false, entry.source->name, {}};
+    happened.trigger.kind = RunTrigger::Kind::kEvent;
+    happened.trigger.service = entry.source->name;
+    happened.trigger.key = entry.key;
+    happened.trigger.data = entry.data;
+    happened.trigger.id = entry.id;
+    happened.trigger.time = entry.time == TimePoint() ? now : entry.time;
+    happened_.push_back(std::move(happened));
+  }
   if (!plan.entries.empty()) Add(EventsEmitted{std::move(plan.entries)});
   return std::move(plan.reply);
 }

@@ -105,6 +105,9 @@ Result<Created> Engine::CreateOne(NewExecution&& wanted, TimePoint now,
   execution->effect = wanted.effect;
   execution->traceparent = std::move(wanted.traceparent);
   execution->retry_of = retry_of;
+  execution->run = wanted.run;
+  execution->visit = wanted.visit;
+  execution->deferred = std::move(wanted.deferred);
   Add(ExecutionCreated{execution});
   Tell(Ready{state_.OpenPtr(wanted.id)});
   return Created{wanted.id, false};
@@ -130,7 +133,7 @@ Result<Reply> Engine::On(Dispatch&& command, TimePoint now) {
         Name(execution->state), execution->CurrentAttempt());
   }
   Add(ExecutionDispatched{command.id, now});
-  Tell(Send{state_.OpenPtr(command.id)});
+  Tell(engine::Send{state_.OpenPtr(command.id)});
   return Reply();
 }
 
@@ -142,8 +145,23 @@ void Engine::Finish(const Execution& execution, ExecutionState state, Outcome ou
                         state_.Numbers().next_sequence});
   auto finished = state_.Find(id);
   MESG_CHECK(finished && *finished, "execution {} vanished while it was finished", id.Text());
+  const Execution& ended = **finished;
   Tell(Finished{*finished});
   RetireIfDrained(instance_hash);
+  if (!ended.run.empty()) {
+    Send(ended.run.Slot(), ExecutionEnded{ended.run, ended.visit, id, *finished, "", "", false});
+  }
+  if (state != ExecutionState::kCompleted || !Interests(true, ended.source->name, ended.task)) {
+    return;
+  }
+  Happened happened{ended.result_sequence, true, ended.source->name, {}};
+  happened.trigger.kind = RunTrigger::Kind::kResult;
+  happened.trigger.service = ended.source->name;
+  happened.trigger.key = ended.task;
+  happened.trigger.data = ended.outcome->outputs;
+  happened.trigger.time = ended.outcome->recorded;
+  happened.trigger.execution = id;
+  happened_.push_back(std::move(happened));
 }
 
 void Engine::BecomeUnknown(const Execution& execution, Attempt attempt, TimePoint now) {
@@ -159,7 +177,7 @@ void Engine::FailAttempt(const Execution& execution, Attempt attempt, bool perma
   if (permanent || exhausted) {
     Outcome outcome{"", "", attempt.reason, now};
     Finish(execution, ExecutionState::kFailed, std::move(outcome), Recorded(std::move(attempt)),
-           /*dead_letter=*/!permanent);
+           /*dead_letter=*/!permanent && execution.run.empty());
     return;
   }
   // Work a worker lost goes on at once: nothing says that it would fail again.
@@ -201,7 +219,7 @@ Result<Emitted> Engine::AnswerOne(Answer&& answer, TimePoint now) {
       // The worker of the very attempt in doubt says that it did not happen: that is known now.
       Outcome outcome{"", "", failure->error, now};
       Finish(*execution, ExecutionState::kFailed, std::move(outcome), std::nullopt,
-             /*dead_letter=*/!failure->permanent);
+             /*dead_letter=*/!failure->permanent && execution->run.empty());
       return Emitted();
     }
     Attempt attempt{answer.attempt, AttemptOutcome::kTaskFailed, std::move(failure->error), now,
@@ -295,6 +313,13 @@ Result<Reply> Engine::On(RetryDeadLetter&& command, TimePoint now) {
   const ExecutionPtr before = MESG_TRY(state_.Find(command.id));
   if (before == nullptr) return NoSuchExecution(command.id);
   if (!before->dead_letter) return NotADeadLetter(command.id);
+  if (!before->run.empty()) {
+    return FailedPrecondition(
+               "execution {} is a step of run {}, which waits for what became of it: resolve or "
+               "drop it, and retry the run if it then fails",
+               command.id.Text(), before->run.Text())
+        .Because("STEP_OF_RUN");
+  }
   const auto instance = state_.ActiveInstance(before->source->name);
   if (instance == nullptr) {
     return FailedPrecondition(

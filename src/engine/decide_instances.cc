@@ -158,7 +158,7 @@ void Engine::FinishUndeploy(const std::string& name, bool keep_data) {
 
 // ---- Moving ----
 
-Result<Reply> Engine::On(Move&& command, TimePoint) {
+Result<Reply> Engine::On(engine::Move&& command, TimePoint) {
   const auto from = state_.Instances().find(command.from_instance);
   if (from == state_.Instances().end()) {
     return NotFound("instance {} is not deployed", command.from_instance)

@@ -19,6 +19,7 @@ Result<Reply> Engine::On(Tick&&, TimePoint now) {
   const bool had_changes = state_.HasChanges();
   MESG_TRY(ForgetExpired(now));
   MESG_TRY(TrimHistory(now));
+  MESG_TRY(ForgetRuns(now));
   if (had_changes || state_.HasChanges()) last_tick_commit_ = state_.LastCommit() + 1;
   return Reply();
 }
@@ -47,6 +48,9 @@ std::uint64_t Engine::HeldFrom() const {
   for (const auto& [name, held] : state_.Holds()) {
     if (!held.broken) first = std::min(first, held.sequence);
   }
+  for (const auto& [workflow, cursor] : Runs().Cursors()) {
+    if (cursor.problem.empty()) first = std::min(first, cursor.next - 1);
+  }
   return first;
 }
 
@@ -60,6 +64,20 @@ Result<void> Engine::BreakHolds(std::uint64_t overweight) {
   for (const auto& [name, held] : state_.Holds()) {
     if (!held.broken && held.sequence + 1 < oldest.first + oldest.entries.size())
       broken.push_back(name);
+  }
+  // Workflows that are behind hold back what they have not looked at.
+  std::vector<RunTable::WorkflowKey> behind;
+  for (const auto& [workflow, place] : Runs().Cursors()) {
+    if (place.problem.empty() && place.next < oldest.first + oldest.entries.size()) {
+      behind.push_back(workflow);
+    }
+  }
+  for (const auto& workflow : behind) {
+    Add(CursorMoved{workflow.first, workflow.second, Runs().Cursors().at(workflow).next,
+                    fmt::format("it held back {} bytes beyond the history that is kept, the limit "
+                                "is {}; resume the application to go on with what is left",
+                                overweight, settings_.hold_bytes)});
+    pumped_.erase(workflow);
   }
   for (const std::string& name : broken) {
     Add(HoldPut{name, state_.Holds().at(name).sequence, true});

@@ -7,9 +7,9 @@ namespace mesg::engine {
 // A subscription lives in the partition of its own name; what it holds back in the others is told
 // to them by messages, which is also how this very partition hears of it when it is the only one.
 
-void Engine::SendTo(PartitionId to, const Body& body) {
+void Engine::SendTo(PartitionId to, Body&& body) {
   if (to == settings_.partition) {
-    TakeBody(body);
+    own_.push_back(std::move(body));
     return;
   }
   const std::uint64_t number = state_.NextOutgoing(to);
@@ -18,31 +18,57 @@ void Engine::SendTo(PartitionId to, const Body& body) {
   Add(MessageQueued{to, number, std::move(bytes)});
 }
 
-void Engine::TakeBody(const Body& body) {
-  if (const auto* moved = std::get_if<HoldMoved>(&body)) {
-    if (moved->removed) {
-      if (state_.Holds().contains(moved->subscription)) Add(HoldGone{moved->subscription});
-      return;
+Result<void> Engine::TakeOwn(TimePoint now) {
+  while (!own_.empty() || !happened_.empty()) {
+    while (!happened_.empty()) {
+      Happened happened = std::move(happened_.front());
+      happened_.pop_front();
+      MESG_TRY(React(std::move(happened), now));
     }
-    const auto held = state_.Holds().find(moved->subscription);
-    const std::uint64_t sequence = FromWhatIsKept(moved->sequence);
-    if (held == state_.Holds().end() && IsTrimmed(sequence)) {
-      // Retention came first. Here nothing can be refused any more, but nothing is passed over.
-      Add(HoldPut{moved->subscription, sequence, true});
-      SendTo(
-          PartitionOf(SlotOf(SubscriptionPartitionKey(moved->subscription)), settings_.partitions),
-          HoldBroke{moved->subscription,
-                    "the history it begins with left by retention before the subscription was "
-                    "known everywhere; delete it and create it anew"});
-      return;
-    }
-    if (held == state_.Holds().end() ||
-        (!held->second.broken && sequence > held->second.sequence)) {
-      Add(HoldPut{moved->subscription, sequence, false});
-    }
+    if (own_.empty()) break;
+    Body body = std::move(own_.front());
+    own_.pop_front();
+    MESG_TRY(TakeBody(std::move(body), now));
+  }
+  return {};
+}
+
+Result<void> Engine::TakeBody(Body&& body, TimePoint now) {
+  return std::visit(
+      [&](auto&& said) -> Result<void> {
+        using Said = std::decay_t<decltype(said)>;
+        if constexpr (std::is_same_v<Said, HoldMoved> || std::is_same_v<Said, HoldBroke>) {
+          Take(said);
+          return {};
+        } else {
+          return Take(std::forward<decltype(said)>(said), now);
+        }
+      },
+      std::move(body));
+}
+
+void Engine::Take(const HoldMoved& moved) {
+  if (moved.removed) {
+    if (state_.Holds().contains(moved.subscription)) Add(HoldGone{moved.subscription});
     return;
   }
-  const auto& broke = std::get<HoldBroke>(body);
+  const auto held = state_.Holds().find(moved.subscription);
+  const std::uint64_t sequence = FromWhatIsKept(moved.sequence);
+  if (held == state_.Holds().end() && IsTrimmed(sequence)) {
+    // Retention came first. Here nothing can be refused any more, but nothing is passed over.
+    Add(HoldPut{moved.subscription, sequence, true});
+    SendTo(PartitionOf(SlotOf(SubscriptionPartitionKey(moved.subscription)), settings_.partitions),
+           HoldBroke{moved.subscription,
+                     "the history it begins with left by retention before the subscription was "
+                     "known everywhere; delete it and create it anew"});
+    return;
+  }
+  if (held == state_.Holds().end() || (!held->second.broken && sequence > held->second.sequence)) {
+    Add(HoldPut{moved.subscription, sequence, false});
+  }
+}
+
+void Engine::Take(const HoldBroke& broke) {
   const auto found = state_.Subscriptions().find(broke.subscription);
   if (found == state_.Subscriptions().end() || found->second->broken) return;
   auto broken = std::make_shared<Subscription>(*found->second);
@@ -135,7 +161,7 @@ Result<Reply> Engine::On(Unsubscribe&& command, TimePoint) {
   return Reply();
 }
 
-Result<Reply> Engine::On(Receive&& command, TimePoint) {
+Result<Reply> Engine::On(Receive&& command, TimePoint now) {
   const std::uint64_t last = MESG_TRY(state_.ReceivedFrom(command.from));
   if (command.number <= last) {  // Sent again after a crash: it was taken before.
     Tell(ConfirmMessage{command.from, last});
@@ -143,10 +169,24 @@ Result<Reply> Engine::On(Receive&& command, TimePoint) {
   }
   // One before it is still on its way and will come again with it.
   if (command.number != last + 1) return Reply();
-  const Body body = MESG_TRY(DecodeBody(command.body));
+  Body body = MESG_TRY(DecodeBody(command.body));
+  if (const auto* start = std::get_if<StartRun>(&body);
+      start != nullptr && Runs().FindApplication(start->application, start->version) == nullptr) {
+    // The application is on its way from its own partition; then this is asked for again.
+    stalled_.insert(command.from);
+    return Reply();
+  }
   Add(MessageTaken{command.from, command.number});
   Tell(ConfirmMessage{command.from, command.number});
-  TakeBody(body);
+  MESG_TRY(TakeBody(std::move(body), now));
+  return Reply();
+}
+
+Result<Reply> Engine::On(SendAgain&& command, TimePoint) {
+  for (auto it = state_.Outgoing().lower_bound({command.to, 0});
+       it != state_.Outgoing().end() && it->first.first == command.to; ++it) {
+    Tell(SendMessage{command.to, it->first.second, it->second});
+  }
   return Reply();
 }
 

@@ -7,7 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "app/program/evaluation.h"
 #include "engine/command.h"
+#include "engine/run.h"
 #include "model/event.h"
 #include "store/batch.h"
 
@@ -66,9 +68,37 @@ struct UndeployDone {
   std::string name;
 };
 
+/// `from` has sent something that could not be taken then; it can be now.
+struct AskAgain {
+  PartitionId from = 0;
+};
+/// The helper is to evaluate something for a step: answered by StepEvaluated.
+struct EvaluateStep {
+  RunId run;
+  std::uint32_t visit = 0;
+  std::uint32_t attempt = 0;
+  std::vector<app::HelperCall> calls;
+};
+/// The same for the condition of a trigger: answered by TriggerEvaluated.
+struct EvaluateTrigger {
+  std::string application;
+  std::string version;
+  std::string workflow;
+  std::uint64_t sequence = 0;
+  app::HelperCall call;
+};
+/// A run is not what it was.
+struct RunMoved {
+  RunPtr run;
+};
+struct ApplicationChanged {
+  ApplicationPtr application;
+};
+
 using AnyEffect = std::variant<Ready, Send, Ended, Finished, InstanceChanged, InstanceRemoved,
                                SubscriptionChanged, SubscriptionRemoved, SendMessage,
-                               ConfirmMessage, UndeployGoesOn, UndeployDone>;
+                               ConfirmMessage, UndeployGoesOn, UndeployDone, AskAgain, EvaluateStep,
+                               EvaluateTrigger, RunMoved, ApplicationChanged>;
 
 /// Everything one commit stands for.
 struct Decided {

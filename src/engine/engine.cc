@@ -39,6 +39,9 @@ std::vector<AnyEffect> Engine::RecoveryEffects() const {
     if (instance->state == Instance::State::kDeleting) deleting.insert(instance->source->name);
   }
   for (const std::string& name : deleting) effects.emplace_back(UndeployGoesOn{name});
+  for (const auto& [key, application] : state_.Runs().Applications()) {
+    effects.emplace_back(ApplicationChanged{application});
+  }
   return effects;
 }
 
@@ -48,8 +51,12 @@ void Engine::Add(Record&& record) {
 }
 
 Result<Reply> Engine::Apply(Command command, TimePoint now) {
-  return std::visit([&](auto&& wanted) { return On(std::forward<decltype(wanted)>(wanted), now); },
-                    std::move(command));
+  auto reply =
+      std::visit([&](auto&& wanted) { return On(std::forward<decltype(wanted)>(wanted), now); },
+                 std::move(command));
+  const auto taken = TakeOwn(now);
+  if (!taken) return taken.error();
+  return reply;
 }
 
 Decided Engine::TakeCommit(TimePoint now) {

@@ -1,16 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "engine/command.h"
+#include "engine/contracts.h"
 #include "engine/effect.h"
+#include "engine/message.h"
 #include "engine/record.h"
+#include "engine/run_stepper.h"
 #include "engine/state.h"
 #include "store/store.h"
 
@@ -33,6 +40,16 @@ struct Settings {
   std::uint64_t max_subscriptions = 10'000;
   /// How much of what concerns many executions at once goes into one commit, by their weight.
   std::uint64_t slice_bytes = std::uint64_t{4} << 20;
+  /// Of executions that steps create, where their task says nothing else.
+  Duration default_timeout = std::chrono::minutes(10);
+  RetryPolicy default_retry = {};
+  /// Runs that have not ended. With more, triggers wait.
+  std::uint64_t max_open_runs = 2'000'000;
+  /// What a run is started with, and what a task is given, at most.
+  std::uint64_t payload_bytes = std::uint64_t{4} << 20;
+  /// How long ended runs are kept, and failed ones, which somebody may want to retry.
+  Duration run_retention = std::chrono::hours(24 * 7);
+  Duration failed_run_retention = std::chrono::hours(24 * 30);
 };
 
 /// Which partition a key belongs to.
@@ -44,7 +61,7 @@ std::string SubscriptionPartitionKey(std::string_view subscription);
 /// clock, randomness or I/O of its own but reads of its store.
 ///
 /// Threads: one. Lifetime: borrows `store`.
-class Engine {
+class Engine : private RunHost {
  public:
   /// Sees every fact before it is folded; for replicas and tests.
   using Tap = std::function<void(const Record&)>;
@@ -72,6 +89,14 @@ class Engine {
   /// `commit` is durable.
   void Committed(std::uint64_t commit) { state_.Committed(commit); }
 
+  /// When Wake has something to do, if ever.
+  std::optional<TimePoint> NextWake() const;
+  /// A version of an application, compiled. NotFound when it is not here.
+  Result<app::ProgramPtr> ProgramOf(const std::string& name, const std::string& version) const;
+  /// When a workflow of an application comes next by its schedule, where that is known.
+  std::optional<TimePoint> NextSchedule(const std::string& application,
+                                        const std::string& workflow) const;
+
   const State& Current() const { return state_; }
   const Settings& GetSettings() const { return settings_; }
   void SetTap(Tap tap) { tap_ = std::move(tap); }
@@ -92,13 +117,24 @@ class Engine {
   Result<Reply> On(SetStarted&& command, TimePoint now);
   Result<Reply> On(Undeploy&& command, TimePoint now);
   Result<Reply> On(ContinueUndeploy&& command, TimePoint now);
-  Result<Reply> On(Move&& command, TimePoint now);
+  Result<Reply> On(engine::Move&& command, TimePoint now);
   Result<Reply> On(Subscribe&& command, TimePoint now);
   Result<Reply> On(Acknowledge&& command, TimePoint now);
   Result<Reply> On(Unsubscribe&& command, TimePoint now);
   Result<Reply> On(Receive&& command, TimePoint now);
   Result<Reply> On(Delivered&& command, TimePoint now);
+  Result<Reply> On(SendAgain&& command, TimePoint now);
   Result<Reply> On(Tick&& command, TimePoint now);
+  Result<Reply> On(DeployApplication&& command, TimePoint now);
+  Result<Reply> On(SetApplicationState&& command, TimePoint now);
+  Result<Reply> On(DeleteApplication&& command, TimePoint now);
+  Result<Reply> On(StartWorkflow&& command, TimePoint now);
+  Result<Reply> On(CancelRun&& command, TimePoint now);
+  Result<Reply> On(RetryRun&& command, TimePoint now);
+  Result<Reply> On(DecideStep&& command, TimePoint now);
+  Result<Reply> On(StepEvaluated&& command, TimePoint now);
+  Result<Reply> On(TriggerEvaluated&& command, TimePoint now);
+  Result<Reply> On(Wake&& command, TimePoint now);
 
   // decide_events.cc
   /// What an Emit comes to, worked out in full before anything is folded.
@@ -131,8 +167,12 @@ class Engine {
   void RetireIfDrained(const std::string& instance_hash);
 
   // decide_subscriptions.cc
-  void SendTo(PartitionId to, const Body& body);
-  void TakeBody(const Body& body);
+  void SendTo(PartitionId to, Body&& body);
+  /// Takes what this partition has told itself.
+  Result<void> TakeOwn(TimePoint now);
+  Result<void> TakeBody(Body&& body, TimePoint now);
+  void Take(const HoldMoved& moved);
+  void Take(const HoldBroke& broke);
   /// Something behind `acknowledged` is no longer kept.
   bool IsTrimmed(std::uint64_t acknowledged) const;
   /// `acknowledged`, or for 0, the beginning, what comes before all that is kept.
@@ -144,8 +184,72 @@ class Engine {
   Result<void> BreakHolds(std::uint64_t overweight);
   std::uint64_t HeldFrom() const;
 
-  void Add(Record&& record);
-  void Tell(AnyEffect effect) { effects_.push_back(std::move(effect)); }
+  // decide_applications.cc
+  Result<void> Take(ApplicationMoved&& moved, TimePoint now);
+  Result<void> Take(const ApplicationForgotten& gone, TimePoint now);
+  void ForgetIfUnused(const std::string& name, const std::string& version);
+  Result<void> CancelRunsOfDeleted(TimePoint now);
+
+  // decide_runs.cc
+  Result<RunStepper> Step(RunPtr run, TimePoint now);
+  /// What follows from a run's having moved.
+  Result<RunPtr> Settle(RunStepper& stepper, TimePoint now);
+  using Move = std::function<Result<void>(RunStepper&)>;
+  /// Lets something happen to a run; nothing does to one that is gone or has ended.
+  Result<void> MoveRun(const RunId& id, TimePoint now, const Move& move);
+  Result<void> Take(StartRun&& start, TimePoint now);
+  Result<void> Take(const StopRun& stop, TimePoint now);
+  Result<void> Take(const RunEnded& ended, TimePoint now);
+  Result<void> Take(CreateForStep&& create, TimePoint now);
+  Result<void> Take(const CancelForStep& cancel, TimePoint now);
+  Result<void> Take(const ExecutionEnded& ended, TimePoint now);
+  Result<void> Take(EmitOwn&& emit, TimePoint now);
+  Result<void> Take(AwaitEvent&& await, TimePoint now);
+  Result<void> Take(const StopAwaiting& stop, TimePoint now);
+  Result<void> Take(const EventArrived& arrived, TimePoint now);
+  Result<Created> CreateForRun(CreateForStep& create, TimePoint now);
+  Result<bool> IsRepeated(const StartRun& start, const app::Workflow& workflow,
+                          const app::Program& program, TimePoint now);
+  Result<std::vector<std::string>> LanesOf(const StartRun& start, const app::Workflow& workflow,
+                                           const app::Program& program) const;
+  Result<void> StartQueued(const std::string& lane, TimePoint now);
+  Result<bool> HasTurn(const Run& run) const;
+  Result<void> ForgetRuns(TimePoint now);
+
+  // decide_triggers.cc
+  struct TriggerOf {
+    ApplicationPtr application;
+    app::ProgramPtr program;
+    const app::Flow* flow = nullptr;
+  };
+  /// A fact that may start runs, or end waits.
+  struct Happened {
+    std::uint64_t sequence = 0;
+    bool result = false;
+    std::string service;
+    RunTrigger trigger;
+  };
+  void IndexTriggers();
+  const std::vector<TriggerOf>* TriggersOf(bool result, const std::string& service,
+                                           const std::string& key);
+  bool Interests(bool result, const std::string& service, const std::string& key);
+  Result<void> React(Happened&& happened, TimePoint now);
+  Result<void> Trigger(const TriggerOf& of, const Happened& happened, TimePoint now);
+  Result<void> StartFrom(const TriggerOf& of, const Happened& happened, std::string error,
+                         TimePoint now);
+  Result<void> TellWaiters(const Happened& happened, TimePoint now);
+  Result<void> Pump(TimePoint now);
+  Result<void> PumpOne(const TriggerOf& of, TimePoint now);
+  Result<void> Scan(const TriggerOf& of, std::size_t room);
+  Result<void> FireSchedules(TimePoint now);
+  Result<void> FireSchedule(const TriggerOf& of, TimePoint now);
+  Duration JitterOf(const TriggerOf& of, TimePoint time) const;
+
+  // RunHost
+  void Add(Record&& record) override;
+  void Send(std::uint16_t slot, Body&& body) override;
+  void Tell(AnyEffect effect) override { effects_.push_back(std::move(effect)); }
+  const RunTable& Runs() const override { return state_.Runs(); }
 
   State state_;
   const Settings settings_;
@@ -157,6 +261,36 @@ class Engine {
   /// What an Undeploy under way has not come to, by name, last first. Read from the state when it
   /// is missing: nothing is added to a name that is being deleted.
   std::map<std::string, std::vector<ExecutionId>> to_cancel_;
+
+  std::deque<Happened> happened_;  ///< To be reacted to before the command is done.
+  std::deque<Body> own_;  ///< Messages to this very partition, taken before the command is done.
+  Contracts contracts_;
+  mutable std::map<std::string, app::ProgramPtr> programs_;  ///< By version.
+  std::set<PartitionId> stalled_;  ///< Have sent what cannot be taken yet.
+  bool triggers_indexed_ = false;
+  std::unordered_map<std::string, std::vector<TriggerOf>> triggers_;
+  std::vector<TriggerOf> scheduled_;
+  struct Due {
+    TimePoint time;  ///< By the schedule.
+    TimePoint due;   ///< With its jitter.
+  };
+  std::map<RunTable::WorkflowKey, Due> due_;
+  /// What is looked at of a workflow that is behind; made anew from its cursor after a start.
+  struct Pumped {
+    struct Fact {
+      Happened happened;
+      std::optional<Result<app::Value>> verdict;
+      bool asked = false;
+    };
+    std::uint64_t scanned = 0;  ///< Everything before it was looked at.
+    std::deque<Fact> facts;
+  };
+  std::map<RunTable::WorkflowKey, Pumped> pumped_;
+  bool pump_ = true;                 ///< There may be something to do.
+  TimePoint pump_after_{};           ///< There was no room for more runs.
+  bool asked_again_ = false;         ///< The helper, after a start.
+  std::uint64_t deletion_scan_ = 0;  ///< Number of the run that is looked at next.
+  std::optional<TimePoint> deletion_after_;
 };
 
 }  // namespace mesg::engine

@@ -101,6 +101,85 @@ std::string Received(PartitionId from) {
 }
 std::string Partition() { return Begin(Table::kPartition); }
 
+std::string ApplicationRecord(std::string_view name, std::string_view version) {
+  return Named(Table::kApplication, name, version);
+}
+std::string RunCount(std::string_view name, std::string_view version, std::string_view workflow) {
+  return Named(Table::kRunCount, name, version).append(1, '\0').append(workflow);
+}
+std::string RunHead(const ExecutionId& run) { return Begin(Table::kRunHead).append(run.Bytes()); }
+std::string RunStep(const ExecutionId& run, std::uint32_t number) {
+  std::string key = Begin(Table::kRunStep).append(run.Bytes());
+  AppendNumber(key, number, 4);
+  return key;
+}
+Range RunSteps(const ExecutionId& run) {
+  std::string from = Begin(Table::kRunStep).append(run.Bytes());
+  std::string to = After(from);
+  return {std::move(from), std::move(to)};
+}
+std::string RunItem(const ExecutionId& run, std::uint32_t visit, std::uint32_t lane) {
+  std::string key = Begin(Table::kRunItem).append(run.Bytes());
+  AppendNumber(key, visit, 4);
+  AppendNumber(key, lane, 4);
+  return key;
+}
+Range RunItems(const ExecutionId& run) {
+  std::string from = Begin(Table::kRunItem).append(run.Bytes());
+  std::string to = After(from);
+  return {std::move(from), std::move(to)};
+}
+std::string RunByNumber(std::uint64_t created_number) {
+  std::string key = Begin(Table::kRunByNumber);
+  AppendNumber(key, created_number);
+  return key;
+}
+std::string FailedRun(std::uint64_t created_number) {
+  std::string key = Begin(Table::kFailedRun);
+  AppendNumber(key, created_number);
+  return key;
+}
+std::string EndedRun(TimePoint ended, const ExecutionId& run) {
+  std::string key = Begin(Table::kEndedRun);
+  AppendNumber(key, static_cast<std::uint64_t>(ToMicros(ended)));
+  return key.append(run.Bytes());
+}
+std::string Timer(TimePoint time, const ExecutionId& run) {
+  std::string key = Begin(Table::kTimer);
+  AppendNumber(key, static_cast<std::uint64_t>(ToMicros(time)));
+  return key.append(run.Bytes());
+}
+std::string Evaluating(const ExecutionId& run) {
+  return Begin(Table::kEvaluating).append(run.Bytes());
+}
+std::string Lane(std::string_view lane, std::uint64_t created_number) {
+  std::string key = Begin(Table::kLane).append(lane);
+  AppendNumber(key, created_number);
+  return key;
+}
+std::string WaiterRecord(std::string_view service, std::string_view key, const ExecutionId& run,
+                         std::uint32_t visit) {
+  std::string record = Named(Table::kWaiter, service, key).append(1, '\0').append(run.Bytes());
+  AppendNumber(record, visit, 4);
+  return record;
+}
+std::string Cursor(std::string_view application, std::string_view workflow) {
+  return Named(Table::kCursor, application, workflow);
+}
+std::string Schedule(std::string_view application, std::string_view workflow) {
+  return Named(Table::kSchedule, application, workflow);
+}
+std::string RememberedTrigger(std::string_view application, std::string_view workflow,
+                              std::string_view hash) {
+  return Named(Table::kRememberedTrigger, application, workflow).append(1, '\0').append(hash);
+}
+std::uint64_t NumberOf(std::string_view key) { return ReadNumber(key.substr(1)); }
+std::optional<ExecutionId> IdAtEnd(std::string_view key, std::size_t behind) {
+  if (key.size() < ExecutionId::kSize + behind) return std::nullopt;
+  return ExecutionId::FromBytes(
+      key.substr(key.size() - behind - ExecutionId::kSize, ExecutionId::kSize));
+}
+
 Range All(Table table) { return {Begin(table), After(Begin(table))}; }
 Range OfName(Table table, std::string_view name) {
   std::string from = Named(table, name, "");

@@ -11,6 +11,11 @@
 /// docs/reference/on-disk-format.md describes it for people.
 namespace mesg::engine::keys {
 
+struct Range {
+  std::string from;
+  std::string to;
+};
+
 std::string History(std::uint64_t first_sequence);
 std::string HistoryBegin();
 std::string HistoryEnd();
@@ -39,8 +44,48 @@ std::string Outgoing(PartitionId to, std::uint64_t number);
 std::string Received(PartitionId from);
 std::string Partition();
 
+std::string ApplicationRecord(std::string_view name, std::string_view version);
+std::string RunCount(std::string_view name, std::string_view version, std::string_view workflow);
+std::string RunHead(const ExecutionId& run);
+/// A step of a run; 0 is what started it.
+std::string RunStep(const ExecutionId& run, std::uint32_t number);
+Range RunSteps(const ExecutionId& run);
+/// What one lane of a step came to.
+std::string RunItem(const ExecutionId& run, std::uint32_t visit, std::uint32_t lane);
+Range RunItems(const ExecutionId& run);
+std::string RunByNumber(std::uint64_t created_number);
+std::string FailedRun(std::uint64_t created_number);
+std::string EndedRun(TimePoint ended, const ExecutionId& run);
+std::string Timer(TimePoint time, const ExecutionId& run);
+std::string Evaluating(const ExecutionId& run);
+std::string Lane(std::string_view lane, std::uint64_t created_number);
+std::string WaiterRecord(std::string_view service, std::string_view key, const ExecutionId& run,
+                         std::uint32_t visit);
+std::string Cursor(std::string_view application, std::string_view workflow);
+std::string Schedule(std::string_view application, std::string_view workflow);
+std::string RememberedTrigger(std::string_view application, std::string_view workflow,
+                              std::string_view hash);
+/// A time or number at the beginning of a table's key, and the id at the end of one.
+std::uint64_t NumberOf(std::string_view key);
+std::optional<ExecutionId> IdAtEnd(std::string_view key, std::size_t behind = 0);
+
 /// [first, second) covers every key of a table.
 enum class Table : char {
+  kApplication = 'A',
+  kCursor = 'C',
+  kEndedRun = 'e',
+  kEvaluating = 'g',
+  kFailedRun = 'f',
+  kLane = 'G',
+  kRememberedTrigger = 'D',
+  kRunByNumber = 'N',
+  kRunCount = 'c',
+  kRunHead = 'u',
+  kRunItem = 'V',
+  kRunStep = 'v',
+  kSchedule = 'S',
+  kTimer = 'w',
+  kWaiter = 'a',
   kDeadLetter = 'q',
   kClosed = 'x',
   kExpiry = 't',
@@ -56,10 +101,6 @@ enum class Table : char {
   kRememberedExecution = 'p',
   kSubscription = 's',
   kValue = 'k',
-};
-struct Range {
-  std::string from;
-  std::string to;
 };
 Range All(Table table);
 /// Everything of one instance name in a table whose keys begin with the name.

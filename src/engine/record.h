@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/command.h"
+#include "engine/run.h"
 #include "model/event.h"
 #include "model/execution.h"
 
@@ -113,11 +114,65 @@ struct HistoryTrimmed {
   std::vector<std::string> storage_keys;  ///< Blocks, index entries and executions that go.
 };
 
+struct ApplicationPut {
+  ApplicationPtr application;
+};
+struct ApplicationGone {
+  std::string name;
+  std::string version;
+};
+/// A run as it is now.
+struct RunChanged {
+  RunPtr run;
+};
+struct RunForgotten {
+  RunPtr run;  ///< As it ended.
+};
+/// A step's record, and as number 0 what started the run.
+struct StepEnded {
+  RunId run;
+  StepRecord step;
+};
+/// What one item of a `foreach`, or one branch of a `parallel`, came to.
+struct ItemEnded {
+  RunId run;
+  std::uint32_t visit = 0;
+  std::uint32_t lane = 0;
+  std::string value;
+};
+/// Where a workflow that is behind its triggers goes on; none: it has caught up.
+struct CursorMoved {
+  std::string application;
+  std::string workflow;
+  std::optional<std::uint64_t> next;
+  std::string problem;
+};
+struct ScheduleMoved {
+  std::string application;
+  std::string workflow;
+  std::optional<TimePoint> last;  ///< None: forgotten.
+};
+struct WaiterPut {
+  std::string service;
+  std::string key;
+  RunId run;
+  std::uint32_t visit = 0;
+  std::string waiter;
+};
+struct WaiterGone {
+  std::string service;
+  std::string key;
+  RunId run;
+  std::uint32_t visit = 0;
+};
+
 using Record =
     std::variant<EventsEmitted, KeyMoved, IdRemembered, IdsForgotten, ExecutionCreated,
                  ExecutionDispatched, AttemptRecorded, ExecutionFinished, OutcomeBecameUnknown,
                  DeadLetterRemoved, ExecutionMoved, InstancePut, InstanceGone, NameForgotten,
                  SubscriptionPut, SubscriptionGone, HoldPut, HoldGone, MessageQueued,
-                 MessagesConfirmed, MessageTaken, HistoryTrimmed>;
+                 MessagesConfirmed, MessageTaken, HistoryTrimmed, ApplicationPut, ApplicationGone,
+                 RunChanged, RunForgotten, StepEnded, ItemEnded, CursorMoved, ScheduleMoved,
+                 WaiterPut, WaiterGone>;
 
 }  // namespace mesg::engine

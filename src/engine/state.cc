@@ -40,30 +40,21 @@ Result<ExecutionPtr> State::Find(const ExecutionId& id) const {
   return ExecutionPtr(std::make_shared<const Execution>(MESG_TRY(DecodeExecution(*stored))));
 }
 
-Result<std::optional<std::string>> State::Read(const std::string& key) const {
-  if (const auto overlaid = overlay_.find(key); overlaid != overlay_.end())
-    return overlaid->second.value;
-  for (const Forgotten& gone : forgotten_) {
-    if (key >= gone.range.from && key < gone.range.to) return std::optional<std::string>();
-  }
-  return store_->Get(key);
-}
-
 Result<std::optional<StoredValue>> State::FindValue(std::string_view name,
                                                     std::string_view key) const {
-  const auto stored = MESG_TRY(Read(keys::Value(name, key)));
+  const auto stored = MESG_TRY(overlay_->Get(keys::Value(name, key)));
   if (!stored) return std::optional<StoredValue>();
   return std::optional<StoredValue>(MESG_TRY(DecodeValue(*stored)));
 }
 
 Result<std::optional<Remembered>> State::FindRemembered(const std::string& storage_key) const {
-  const auto stored = MESG_TRY(Read(storage_key));
+  const auto stored = MESG_TRY(overlay_->Get(storage_key));
   if (!stored) return std::optional<Remembered>();
   return std::optional<Remembered>(MESG_TRY(DecodeRemembered(*stored)));
 }
 
 Result<std::uint64_t> State::ReceivedFrom(PartitionId from) const {
-  const auto stored = MESG_TRY(Read(keys::Received(from)));
+  const auto stored = MESG_TRY(overlay_->Get(keys::Received(from)));
   if (!stored) return std::uint64_t{0};
   return DecodeNumber(*stored);
 }
@@ -94,18 +85,6 @@ void State::Fold(Record&& record) {
              std::move(record));
 }
 
-void State::PutOverlaid(std::string key, std::string value) {
-  batch_.Put(key, value);
-  current_.keys.push_back(key);
-  overlay_.insert_or_assign(std::move(key), Overlaid{last_commit_ + 1, std::move(value)});
-}
-
-void State::DeleteOverlaid(std::string key) {
-  batch_.Delete(key);
-  current_.keys.push_back(key);
-  overlay_.insert_or_assign(std::move(key), Overlaid{last_commit_ + 1, std::nullopt});
-}
-
 Execution& State::MustFindOpen(const ExecutionId& id) {
   const auto found = open_.find(id);
   MESG_CHECK(found != open_.end(), "a fact speaks of execution {}, which is not open", id.Text());
@@ -124,16 +103,16 @@ void State::AddOpen(std::shared_ptr<Execution> execution) {
 void State::PutOpen(const Execution& execution) {
   std::string value;
   Encode(execution, value);
-  batch_.Put(keys::OpenExecution(execution.id), value);
+  overlay_->Direct().Put(keys::OpenExecution(execution.id), value);
 }
 
 void State::PutDeadLetter(const Execution& execution) {
-  batch_.Put(keys::DeadLetter(execution.created_number, execution.id), "");
+  overlay_->Direct().Put(keys::DeadLetter(execution.created_number, execution.id), "");
   ++dead_letters_;
 }
 
 void State::DeleteDeadLetter(const Execution& execution) {
-  batch_.Delete(keys::DeadLetter(execution.created_number, execution.id));
+  overlay_->Direct().Delete(keys::DeadLetter(execution.created_number, execution.id));
   --dead_letters_;
 }
 
@@ -151,23 +130,23 @@ void State::FoldOne(KeyMoved&& record) {
   std::string key = keys::Value(record.name, record.key);
   numbers_.next_version = std::max(numbers_.next_version, record.version + 1);
   if (record.value) {
-    PutOverlaid(std::move(key), EncodeValue(*record.value, record.version));
+    overlay_->Put(std::move(key), EncodeValue(*record.value, record.version));
   } else {
-    DeleteOverlaid(std::move(key));
+    overlay_->Delete(std::move(key));
   }
 }
 
 void State::FoldOne(IdRemembered&& record) {
   expiries_[record.expires].push_back(record.storage_key);
   block_bytes_ += record.storage_key.size();
-  PutOverlaid(std::move(record.storage_key),
-              EncodeRemembered({record.sequence, record.execution, std::move(record.fingerprint),
-                                record.expires}));
+  overlay_->Put(std::move(record.storage_key),
+                EncodeRemembered({record.sequence, record.execution, std::move(record.fingerprint),
+                                  record.expires}));
 }
 
 void State::FoldOne(IdsForgotten&& record) {
-  for (std::string& key : record.storage_keys) DeleteOverlaid(std::move(key));
-  batch_.Delete(record.expiry_key);
+  for (std::string& key : record.storage_keys) overlay_->Delete(std::move(key));
+  overlay_->Direct().Delete(record.expiry_key);
 }
 
 void State::FoldOne(ExecutionCreated&& record) {
@@ -217,8 +196,8 @@ void State::FoldOne(ExecutionFinished&& record) {
 
   std::string value;
   Encode(*execution, value);
-  batch_.Delete(keys::OpenExecution(execution->id));
-  batch_.Put(keys::ClosedExecution(execution->id), value);
+  overlay_->Direct().Delete(keys::OpenExecution(execution->id));
+  overlay_->Direct().Put(keys::ClosedExecution(execution->id), value);
   if (execution->dead_letter && !was_unknown) PutDeadLetter(*execution);
   if (!execution->dead_letter && was_unknown) DeleteDeadLetter(*execution);
 
@@ -269,7 +248,7 @@ void State::FoldOne(DeadLetterRemoved&& record) {
   current_.executions.push_back(before->id);
   if (before->result_sequence < numbers_.oldest_sequence) {
     // Retention has already let go of its result; the dead letter was all that kept it.
-    batch_.Delete(keys::ClosedExecution(before->id));
+    overlay_->Direct().Delete(keys::ClosedExecution(before->id));
     closed_.insert_or_assign(before->id, std::pair(last_commit_ + 1, ExecutionPtr()));
     return;
   }
@@ -277,7 +256,7 @@ void State::FoldOne(DeadLetterRemoved&& record) {
   after->dead_letter = false;
   std::string value;
   Encode(*after, value);
-  batch_.Put(keys::ClosedExecution(after->id), value);
+  overlay_->Direct().Put(keys::ClosedExecution(after->id), value);
   closed_.insert_or_assign(after->id, std::pair(last_commit_ + 1, ExecutionPtr(after)));
 }
 
@@ -295,53 +274,49 @@ void State::FoldOne(ExecutionMoved&& record) {
 
 void State::FoldOne(InstancePut&& record) {
   const std::string& hash = record.instance->source->instance_hash;
-  batch_.Put(keys::InstanceRecord(hash), EncodeInstance(*record.instance));
+  overlay_->Direct().Put(keys::InstanceRecord(hash), EncodeInstance(*record.instance));
   instances_[hash] = std::move(record.instance);
 }
 
 void State::FoldOne(InstanceGone&& record) {
-  batch_.Delete(keys::InstanceRecord(record.instance_hash));
+  overlay_->Direct().Delete(keys::InstanceRecord(record.instance_hash));
   instances_.erase(record.instance_hash);
 }
 
 void State::FoldOne(NameForgotten&& record) {
   for (const keys::Table table :
        {keys::Table::kValue, keys::Table::kRememberedEvent, keys::Table::kRememberedExecution}) {
-    keys::Range range = keys::OfName(table, record.name);
-    batch_.DeleteRange(range.from, range.to);
-    std::erase_if(overlay_, [&](const auto& overlaid) {
-      return overlaid.first >= range.from && overlaid.first < range.to;
-    });
-    forgotten_.push_back({last_commit_ + 1, std::move(range)});
+    overlay_->DeleteRange(keys::OfName(table, record.name));
   }
 }
 
 void State::FoldOne(SubscriptionPut&& record) {
-  batch_.Put(keys::SubscriptionRecord(record.subscription->name),
-             EncodeSubscription(*record.subscription));
+  overlay_->Direct().Put(keys::SubscriptionRecord(record.subscription->name),
+                         EncodeSubscription(*record.subscription));
   const std::string name = record.subscription->name;
   subscriptions_[name] = std::move(record.subscription);
 }
 
 void State::FoldOne(SubscriptionGone&& record) {
-  batch_.Delete(keys::SubscriptionRecord(record.name));
+  overlay_->Direct().Delete(keys::SubscriptionRecord(record.name));
   subscriptions_.erase(record.name);
 }
 
 void State::FoldOne(HoldPut&& record) {
-  batch_.Put(keys::Hold(record.subscription), EncodeHold({record.sequence, record.broken}));
+  overlay_->Direct().Put(keys::Hold(record.subscription),
+                         EncodeHold({record.sequence, record.broken}));
   holds_[record.subscription] = Held{record.sequence, record.broken};
 }
 
 void State::FoldOne(HoldGone&& record) {
-  batch_.Delete(keys::Hold(record.subscription));
+  overlay_->Direct().Delete(keys::Hold(record.subscription));
   holds_.erase(record.subscription);
 }
 
 void State::FoldOne(MessageQueued&& record) {
-  batch_.Put(keys::Outgoing(record.to, record.number), record.body);
+  overlay_->Direct().Put(keys::Outgoing(record.to, record.number), record.body);
   // The last number outlives its message: numbers are never used again.
-  batch_.Put(keys::Outgoing(record.to, 0), EncodeNumber(record.number));
+  overlay_->Direct().Put(keys::Outgoing(record.to, 0), EncodeNumber(record.number));
   next_outgoing_[record.to] = record.number + 1;
   outgoing_[{record.to, record.number}] = std::move(record.body);
 }
@@ -350,22 +325,43 @@ void State::FoldOne(MessagesConfirmed&& record) {
   auto it = outgoing_.lower_bound({record.to, 0});
   while (it != outgoing_.end() && it->first.first == record.to &&
          it->first.second <= record.number) {
-    batch_.Delete(keys::Outgoing(record.to, it->first.second));
+    overlay_->Direct().Delete(keys::Outgoing(record.to, it->first.second));
     it = outgoing_.erase(it);
   }
 }
 
 void State::FoldOne(MessageTaken&& record) {
-  PutOverlaid(keys::Received(record.from), EncodeNumber(record.number));
+  overlay_->Put(keys::Received(record.from), EncodeNumber(record.number));
 }
 
 void State::FoldOne(HistoryTrimmed&& record) {
-  for (const std::string& key : record.storage_keys) batch_.Delete(key);
+  for (const std::string& key : record.storage_keys) overlay_->Direct().Delete(key);
   numbers_.oldest_sequence = record.oldest;
   numbers_.history_weight -= std::min(numbers_.history_weight, record.weight);
 }
 
+void State::FoldOne(ApplicationPut&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(ApplicationGone&& record) { runs_->Remove(record); }
+void State::FoldOne(RunChanged&& record) {
+  numbers_.next_run_number = std::max(numbers_.next_run_number, record.run->created_number + 1);
+  runs_->Put(std::move(record));
+}
+void State::FoldOne(RunForgotten&& record) { runs_->Remove(record); }
+void State::FoldOne(StepEnded&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(ItemEnded&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(CursorMoved&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(ScheduleMoved&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(WaiterPut&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(WaiterGone&& record) { runs_->Remove(record); }
+
 // ---- Commits ----
+
+std::uint64_t State::FirstFresh() const {
+  for (const Uncommitted& commit : uncommitted_) {
+    if (commit.block != nullptr) return commit.block->first;
+  }
+  return block_.entries.empty() ? numbers_.next_sequence : block_.entries.front().sequence;
+}
 
 Decided State::TakeCommit(TimePoint now) {
   Decided decided;
@@ -383,19 +379,22 @@ Decided State::TakeCommit(TimePoint now) {
     std::string value;
     value.reserve(block_bytes_ + block_.entries.size() * 32);
     Encode(block_, value);
-    batch_.Put(keys::History(block_.first), value);
+    overlay_->Direct().Put(keys::History(block_.first), value);
     numbers_.history_weight += value.size() + closed_weight_;
     AppendPostings(block_);
     decided.history = std::make_shared<const HistoryBlock>(std::move(block_));
   }
   for (const auto& [expires, storage_keys] : expiries_) {
-    batch_.Put(keys::Expiry(expires, decided.commit), EncodeExpiry(storage_keys));
+    overlay_->Direct().Put(keys::Expiry(expires, decided.commit), EncodeExpiry(storage_keys));
   }
-  batch_.Put(keys::Partition(), EncodeCounters(numbers_));
+  runs_->Seal();
+  numbers_.open_runs = runs_->OpenRuns();
+  overlay_->Direct().Put(keys::Partition(), EncodeCounters(numbers_));
 
-  decided.batch = std::exchange(batch_, {});
+  decided.batch = overlay_->Take();
   decided.results = std::exchange(results_, {});
   current_.commit = decided.commit;
+  current_.block = decided.history;
   uncommitted_.push_back(std::exchange(current_, {}));
   block_ = {};
   block_bytes_ = 0;
@@ -417,23 +416,19 @@ void State::AppendPostings(const HistoryBlock& block) {
   }
   for (const auto& [group, offsets] : groups) {
     const auto& [name, is_result, key] = group;
-    batch_.Put(keys::Postings(name, is_result, key, block.first), EncodePostings(offsets));
+    overlay_->Direct().Put(keys::Postings(name, is_result, key, block.first),
+                           EncodePostings(offsets));
   }
 }
 
 void State::Committed(std::uint64_t commit) {
   last_committed_ = commit;
-  std::erase_if(forgotten_, [&](const Forgotten& gone) { return gone.commit <= commit; });
+  overlay_->Committed(commit);
+  runs_->Committed(commit);
   while (!uncommitted_.empty() && uncommitted_.front().commit <= commit) {
     const Uncommitted done = std::move(uncommitted_.front());
     uncommitted_.erase(uncommitted_.begin());
-    // A later commit may have changed the same key again; then it is still needed.
-    for (const std::string& key : done.keys) {
-      if (const auto found = overlay_.find(key);
-          found != overlay_.end() && found->second.commit == done.commit) {
-        overlay_.erase(found);
-      }
-    }
+    // A later commit may have changed it again; then it is still needed.
     for (const ExecutionId& id : done.executions) {
       if (const auto found = closed_.find(id);
           found != closed_.end() && found->second.first == done.commit) {
@@ -445,10 +440,15 @@ void State::Committed(std::uint64_t commit) {
 
 // ---- Recovery ----
 
+State::State(const store::Store& store)
+    : store_(&store),
+      last_commit_(store.Recovered().last_sequence),
+      last_committed_(last_commit_),
+      overlay_(std::make_unique<Overlay>(store, last_commit_)),
+      runs_(std::make_unique<RunTable>(*overlay_)) {}
+
 Result<State> State::Load(const store::Store& store) {
   State state(store);
-  state.last_commit_ = store.Recovered().last_sequence;
-  state.last_committed_ = state.last_commit_;
   if (const auto stored = MESG_TRY(store.Get(keys::Partition()))) {
     state.numbers_ = MESG_TRY(DecodeCounters(*stored));
   }
@@ -456,6 +456,7 @@ Result<State> State::Load(const store::Store& store) {
   MESG_TRY(state.LoadMessages());
   MESG_TRY(state.LoadExecutions());
   MESG_TRY(state.LoadDeadLetters());
+  MESG_TRY(state.runs_->Load(state.numbers_.open_runs));
   return state;
 }
 

@@ -12,7 +12,9 @@
 #include "engine/command.h"
 #include "engine/effect.h"
 #include "engine/keys.h"
+#include "engine/overlay.h"
 #include "engine/record.h"
+#include "engine/run_table.h"
 #include "engine/stored.h"
 #include "store/batch.h"
 #include "store/store.h"
@@ -40,7 +42,9 @@ class State {
   /// belong to the next commit.
   Decided TakeCommit(TimePoint now);
   bool HasChanges() const { return dirty_; }
-  std::size_t PendingBytes() const { return batch_.bytes() + block_bytes_; }
+  std::size_t PendingBytes() const {
+    return overlay_->Direct().bytes() + block_bytes_ + runs_->PendingBytes();
+  }
 
   /// `commit` is durable: what the overlay kept for it is now read from the store.
   void Committed(std::uint64_t commit);
@@ -79,12 +83,29 @@ class State {
   std::uint64_t DeadLetters() const { return dead_letters_; }
   std::uint64_t NextOutgoing(PartitionId to) const;
   const Counters& Numbers() const { return numbers_; }
+  const RunTable& Runs() const { return *runs_; }
+  /// Runs that are due, at most `most`. Reads ahead what is not in memory; changes nothing.
+  Result<std::vector<RunId>> DueRuns(TimePoint now, std::size_t most) {
+    return runs_->Due(now, most);
+  }
+  /// Those of the history that are not durable yet, oldest first, and then those of the commit
+  /// under construction, whose times are not given yet.
+  template <typename Visit>
+  void ForEachFresh(Visit&& visit) const {
+    for (const Uncommitted& commit : uncommitted_) {
+      if (commit.block == nullptr) continue;
+      for (const HistoryEntry& entry : commit.block->entries) visit(entry);
+    }
+    for (const HistoryEntry& entry : block_.entries) visit(entry);
+  }
+  /// The first sequence that ForEachFresh would visit, or the next one.
+  std::uint64_t FirstFresh() const;
   std::uint64_t LastCommit() const { return last_commit_; }        ///< Taken, durable or not.
   std::uint64_t LastCommitted() const { return last_committed_; }  ///< Durable.
   const store::Store& Storage() const { return *store_; }
 
  private:
-  explicit State(const store::Store& store) : store_(&store) {}
+  explicit State(const store::Store& store);
 
   void FoldOne(EventsEmitted&& record);
   void FoldOne(KeyMoved&& record);
@@ -108,15 +129,22 @@ class State {
   void FoldOne(MessagesConfirmed&& record);
   void FoldOne(MessageTaken&& record);
   void FoldOne(HistoryTrimmed&& record);
+  void FoldOne(ApplicationPut&& record);
+  void FoldOne(ApplicationGone&& record);
+  void FoldOne(RunChanged&& record);
+  void FoldOne(RunForgotten&& record);
+  void FoldOne(StepEnded&& record);
+  void FoldOne(ItemEnded&& record);
+  void FoldOne(CursorMoved&& record);
+  void FoldOne(ScheduleMoved&& record);
+  void FoldOne(WaiterPut&& record);
+  void FoldOne(WaiterGone&& record);
 
   Execution& MustFindOpen(const ExecutionId& id);
   void AddOpen(std::shared_ptr<Execution> execution);
   void PutOpen(const Execution& execution);
   void PutDeadLetter(const Execution& execution);
   void DeleteDeadLetter(const Execution& execution);
-  void PutOverlaid(std::string key, std::string value);
-  void DeleteOverlaid(std::string key);
-  Result<std::optional<std::string>> Read(const std::string& key) const;
   void AppendPostings(const HistoryBlock& block);
   Result<void> LoadExecutions();
   Result<void> LoadTables();
@@ -140,31 +168,20 @@ class State {
   std::map<std::pair<PartitionId, std::uint64_t>, std::string> outgoing_;
   std::map<PartitionId, std::uint64_t> next_outgoing_;
 
-  // The overlay: values and closed executions of commits that are not durable yet; null when they
-  // are gone.
-  struct Overlaid {
-    std::uint64_t commit = 0;
-    std::optional<std::string> value;
-  };
-  std::unordered_map<std::string, Overlaid> overlay_;
-  // Names forgotten by commits that are not durable yet: what the store still shows of them is gone
-  // too.
-  struct Forgotten {
-    std::uint64_t commit = 0;
-    keys::Range range;
-  };
-  std::vector<Forgotten> forgotten_;
+  std::unique_ptr<Overlay> overlay_;
+  std::unique_ptr<RunTable> runs_;  // Borrows the overlay.
+
+  // Closed executions of commits that are not durable yet; null when they are gone.
   std::unordered_map<ExecutionId, std::pair<std::uint64_t, ExecutionPtr>> closed_;
   struct Uncommitted {
     std::uint64_t commit = 0;
-    std::vector<std::string> keys;
     std::vector<ExecutionId> executions;
+    std::shared_ptr<const HistoryBlock> block;
   };
   std::vector<Uncommitted> uncommitted_;
 
   // The commit under construction.
   bool dirty_ = false;
-  store::Batch batch_;
   HistoryBlock block_;
   std::size_t block_bytes_ = 0;
   std::uint64_t closed_weight_ = 0;  // Of executions closed in this commit.

@@ -1,5 +1,7 @@
 #include "engine/stored.h"
 
+#include <algorithm>
+
 #include "mesg/stored/v1/records.pb.h"
 
 namespace mesg::engine {
@@ -174,35 +176,6 @@ Result<std::uint64_t> DecodeNumber(std::string_view bytes) {
   return message.sequence();
 }
 
-std::string EncodeBody(const Body& body) {
-  pb::Message message;
-  if (const auto* moved = std::get_if<HoldMoved>(&body)) {
-    auto* into = message.mutable_hold_moved();
-    into->set_subscription(moved->subscription);
-    into->set_sequence(moved->sequence);
-    into->set_removed(moved->removed);
-  } else {
-    const auto& broke = std::get<HoldBroke>(body);
-    message.mutable_hold_broken()->set_subscription(broke.subscription);
-    message.mutable_hold_broken()->set_reason(broke.reason);
-  }
-  return message.SerializeAsString();
-}
-
-Result<Body> DecodeBody(std::string_view bytes) {
-  const auto message = MESG_TRY(Parse<pb::Message>(bytes, "message between partitions"));
-  switch (message.body_case()) {
-    case pb::Message::kHoldMoved:
-      return Body(HoldMoved{message.hold_moved().subscription(), message.hold_moved().sequence(),
-                            message.hold_moved().removed()});
-    case pb::Message::kHoldBroken:
-      return Body(HoldBroke{message.hold_broken().subscription(), message.hold_broken().reason()});
-    case pb::Message::BODY_NOT_SET:
-      break;
-  }
-  return DataLoss("a stored message between partitions says nothing this version knows");
-}
-
 std::string EncodeCounters(const Counters& counters) {
   pb::PartitionState message;
   message.set_next_sequence(counters.next_sequence);
@@ -210,13 +183,21 @@ std::string EncodeCounters(const Counters& counters) {
   message.set_next_created_number(counters.next_created_number);
   message.set_history_bytes(counters.history_weight);
   message.set_next_version(counters.next_version);
+  message.set_next_run_number(counters.next_run_number);
+  message.set_open_runs(counters.open_runs);
   return message.SerializeAsString();
 }
 
 Result<Counters> DecodeCounters(std::string_view bytes) {
   const auto message = MESG_TRY(Parse<pb::PartitionState>(bytes, "partition state"));
-  return Counters{message.next_sequence(), message.oldest_sequence(), message.next_created_number(),
-                  message.history_bytes(), message.next_version()};
+  // What was written before there were runs has no number of them.
+  return Counters{message.next_sequence(),
+                  message.oldest_sequence(),
+                  message.next_created_number(),
+                  message.history_bytes(),
+                  message.next_version(),
+                  std::max<std::uint64_t>(message.next_run_number(), 1),
+                  message.open_runs()};
 }
 
 }  // namespace mesg::engine

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -53,26 +52,14 @@ Result<std::vector<std::uint32_t>> DecodePostings(std::string_view bytes);
 std::string EncodeNumber(std::uint64_t number);
 Result<std::uint64_t> DecodeNumber(std::string_view bytes);
 
-/// What a message between partitions says.
-struct HoldMoved {
-  std::string subscription;
-  std::uint64_t sequence = 0;
-  bool removed = false;
-};
-struct HoldBroke {
-  std::string subscription;
-  std::string reason;
-};
-using Body = std::variant<HoldMoved, HoldBroke>;
-std::string EncodeBody(const Body& body);
-Result<Body> DecodeBody(std::string_view bytes);
-
 struct Counters {
   std::uint64_t next_sequence = 1;
   std::uint64_t oldest_sequence = 1;
   std::uint64_t next_created_number = 1;
   std::uint64_t history_weight = 0;
   std::uint64_t next_version = 1;  ///< Of keys.
+  std::uint64_t next_run_number = 1;
+  std::uint64_t open_runs = 0;
 };
 std::string EncodeCounters(const Counters& counters);
 Result<Counters> DecodeCounters(std::string_view bytes);

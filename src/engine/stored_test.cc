@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/keys.h"
+#include "engine/message.h"
 
 namespace mesg::engine {
 namespace {

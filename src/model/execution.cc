@@ -11,7 +11,7 @@
 namespace mesg {
 namespace {
 
-constexpr int kHighestField = stored::v1::Execution::kDispatchedUsFieldNumber;
+constexpr int kHighestField = stored::v1::Execution::kDeferredFieldNumber;
 
 bool IsState(std::uint32_t value) {
   return value >= static_cast<std::uint32_t>(ExecutionState::kCreated) &&
@@ -73,6 +73,11 @@ void ToStored(const Execution& execution, stored::v1::Execution& message) {
     message.set_retry_of(execution.retry_of.Bytes().data(), execution.retry_of.Bytes().size());
   }
   message.set_dispatched_us(ToMicros(execution.dispatched));
+  if (!execution.run.empty()) {
+    message.set_run(execution.run.Bytes().data(), execution.run.Bytes().size());
+    message.set_visit(execution.visit);
+    message.set_deferred(execution.deferred);
+  }
 }
 
 Result<std::vector<Attempt>> FromStored(
@@ -219,9 +224,11 @@ Result<Execution> DecodeExecution(std::string_view bytes) {
   const auto id = ExecutionId::FromBytes(message->id());
   const auto retry_of =
       message->retry_of().empty() ? ExecutionId() : ExecutionId::FromBytes(message->retry_of());
-  if (!id || !retry_of) {
-    return DataLoss("stored execution: its ids have {} and {} bytes, expected {}",
-                    message->id().size(), message->retry_of().size(), ExecutionId::kSize);
+  const auto run = message->run().empty() ? ExecutionId() : ExecutionId::FromBytes(message->run());
+  if (!id || !retry_of || !run) {
+    return DataLoss("stored execution: its ids have {}, {} and {} bytes, expected {}",
+                    message->id().size(), message->retry_of().size(), message->run().size(),
+                    ExecutionId::kSize);
   }
 
   Execution execution;
@@ -259,6 +266,9 @@ Result<Execution> DecodeExecution(std::string_view bytes) {
   execution.dead_letter = message->dead_letter();
   execution.retry_of = *retry_of;
   execution.dispatched = FromMicros(message->dispatched_us());
+  execution.run = *run;
+  execution.visit = message->visit();
+  execution.deferred = std::move(*message->mutable_deferred());
   return execution;
 }
 

@@ -120,6 +120,9 @@ struct Execution {
   bool dead_letter = false;
   ExecutionId retry_of = {};
   TimePoint dispatched{};  ///< Effect::kOnce only: when the dispatch was committed.
+  ExecutionId run = {};    ///< Of the run whose step made it; empty when none did.
+  std::uint32_t visit = 0;
+  std::string deferred = {};  ///< What is filled into the inputs only when they are handed out.
 
   /// The number of the attempt that runs or comes next.
   std::uint32_t CurrentAttempt() const;

@@ -31,6 +31,14 @@ broker::Partition::World Node::WorldOf(std::size_t partition) {
       core.Submit(engine::Delivered{from, message.number}, {}, now);
     });
   };
+  world.ask_again = [this, from](engine::AskAgain again) {
+    Submit(again.from, [from](broker::Partition& core, TimePoint now) {
+      core.Submit(engine::SendAgain{from}, {}, now);
+    });
+  };
+  world.evaluate_step = [](const engine::EvaluateStep&) {};
+  world.evaluate_trigger = [](const engine::EvaluateTrigger&) {};
+  world.run = [](const engine::RunPtr&) {};
   world.instance = [this](const std::shared_ptr<const engine::Instance>& instance, bool removed) {
     if (removed) {
       instances_.erase(instance->source->instance_hash);

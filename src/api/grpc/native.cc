@@ -3,10 +3,12 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "api/grpc/admin_service.h"
+#include "api/grpc/applications_service.h"
 #include "api/grpc/context.h"
 #include "api/grpc/dead_letters_service.h"
 #include "api/grpc/events_service.h"
 #include "api/grpc/executions_service.h"
+#include "api/grpc/runs_service.h"
 #include "api/grpc/secrets_service.h"
 #include "api/grpc/services_service.h"
 #include "api/grpc/worker_service.h"
@@ -21,6 +23,8 @@ std::vector<std::unique_ptr<grpc::Service>> MakeNativeServices(const Core& core)
   services.push_back(MakeDeadLettersService(context));
   services.push_back(MakeWorkerService(context));
   services.push_back(MakeServicesService(core));
+  services.push_back(MakeApplicationsService(context));
+  services.push_back(MakeRunsService(context));
   if (core.secrets != nullptr) services.push_back(MakeSecretsService(context));
   services.push_back(MakeAdminService(core));
   return services;

@@ -80,6 +80,15 @@ class Template {
   bool IsExpression() const {
     return expressions_.size() == 1 && texts_[0].empty() && texts_[1].empty();
   }
+  /// What stands before, between and behind its expressions.
+  const std::vector<std::string>& Texts() const { return texts_; }
+  /// The template of these parts; one text more than expressions.
+  static Template Of(std::vector<std::string> texts, std::vector<Expression> expressions) {
+    Template made;
+    made.texts_ = std::move(texts);
+    made.expressions_ = std::move(expressions);
+    return made;
+  }
   /// Its expressions, in their order.
   const std::vector<Expression>& Expressions() const { return expressions_; }
   /// The whole, given the value of each expression.

@@ -1,0 +1,480 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "engine/engine.h"
+#include "engine/keys.h"
+
+namespace mesg::engine {
+namespace {
+
+// Ended runs that are forgotten in one turn.
+constexpr std::size_t kForgetAtOnce = 512;
+
+constexpr std::size_t kHashSize = 16;
+
+Error NoSuchRun(const RunId& id) {
+  return NotFound("run {} does not exist, or is no longer kept", id.Text())
+      .Because("RUN_NOT_FOUND");
+}
+
+/// What `key` of a workflow comes to for what started it: the same for equal values.
+Result<std::string> KeyHash(const app::Expression& key, std::string_view purpose,
+                            const StartRun& start, const app::Program& program) {
+  if (key.NeedsHelper()) {
+    return InvalidArgument("the key of {} has to be an expression that Core evaluates itself; {}",
+                           purpose, key.ToJq());
+  }
+  const app::Value data = MESG_TRY(app::Value::Read(start.trigger.data));
+  const app::Value value =
+      MESG_TRY(key.Evaluate(data, ScopeOfTrigger(program, start.trigger, key)));
+  return Sha256(
+             fmt::format("{} {} {} {}", purpose, start.application, start.workflow, value.Json()))
+      .substr(0, kHashSize);
+}
+
+}  // namespace
+
+// ---- Moving one ----
+
+void Engine::Send(std::uint16_t slot, Body&& body) {
+  SendTo(PartitionOf(slot, settings_.partitions), std::move(body));
+}
+
+Result<RunStepper> Engine::Step(RunPtr run, TimePoint now) {
+  const app::ProgramPtr program = MESG_TRY(ProgramOf(run->application, run->version));
+  // The program lives as long as its application is known, which is longer than any of its runs.
+  return RunStepper(*this, *program, *run, now);
+}
+
+Result<RunPtr> Engine::Settle(RunStepper& stepper, TimePoint now) {
+  RunPtr run = stepper.Finish();
+  if (!IsEnded(run->state)) return run;
+  for (const std::string& lane : run->lanes) MESG_TRY(StartQueued(lane, now));
+  return run;
+}
+
+Result<void> Engine::MoveRun(const RunId& id, TimePoint now, const Move& move) {
+  const RunPtr run = MESG_TRY(Runs().Find(id));
+  if (run == nullptr || IsEnded(run->state)) return {};
+  auto stepper = MESG_TRY(Step(run, now));
+  MESG_TRY(move(stepper));
+  MESG_TRY(Settle(stepper, now));
+  return {};
+}
+
+// ---- Starting ----
+
+Result<void> Engine::Take(StartRun&& start, TimePoint now) {
+  if (MESG_TRY(Runs().Find(start.id)) != nullptr) return {};
+  const app::ProgramPtr program = MESG_TRY(ProgramOf(start.application, start.version));
+  const app::Flow* const flow = program->FindFlow(start.workflow);
+  if (flow == nullptr) return {};
+  const app::Workflow& workflow = *flow->workflow;
+
+  Run run;
+  run.id = start.id;
+  run.application = start.application;
+  run.version = start.version;
+  run.workflow = start.workflow;
+  run.state = RunState::kQueued;
+  run.created = now;
+  run.created_number = state_.Numbers().next_run_number;
+  run.trigger = start.trigger;
+  run.trigger.data.clear();
+  run.trigger.error.clear();
+  run.parent = start.parent;
+  run.parent_visit = start.parent_visit;
+  run.depth = start.depth;
+
+  std::string error = start.trigger.error;
+  bool dropped = false;
+  if (error.empty()) {
+    const auto repeated = IsRepeated(start, workflow, *program, now);
+    auto lanes = LanesOf(start, workflow, *program);
+    if (!repeated || !lanes) {
+      const Error& why = repeated ? lanes.error() : repeated.error();
+      if (why.code == Code::kDataLoss) return why;
+      error = why.message;
+    } else {
+      run.lanes = *std::move(lanes);
+      dropped = *repeated;
+    }
+  }
+  // Is there room in the lane of `concurrency`?
+  std::optional<RunId> replaced;
+  if (error.empty() && !dropped && workflow.concurrency) {
+    const auto* lane = Runs().LaneOf(run.lanes.back());
+    const bool full = lane != nullptr && lane->size() >= workflow.concurrency->limit;
+    if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kDrop)
+      dropped = true;
+    if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kReplace) {
+      replaced = lane->begin()->second.run;
+    }
+  }
+  if (dropped) {
+    if (start.parent.empty()) return {};
+    Send(start.parent.Slot(),
+         RunEnded{start.parent, start.parent_visit, start.id, RunState::kCancelled, "",
+                  fmt::format("workflow {} did not run: there is no room, or it ran for this "
+                              "already",
+                              start.workflow)});
+    return {};
+  }
+
+  const RunId id = run.id;
+  Add(StepEnded{id,
+                {0,
+                 0,
+                 0,
+                 0,
+                 StepState::kCompleted,
+                 Purpose::kNormal,
+                 start.trigger.time,
+                 now,
+                 1,
+                 {},
+                 "",
+                 std::move(start.trigger.data),
+                 "",
+                 {}}});
+  auto stepper = RunStepper(*this, *program, std::move(run), now);
+  if (!error.empty()) {
+    MESG_TRY(stepper.FailAtOnce({std::move(error), "INVALID_ARGUMENT", ""}));
+    MESG_TRY(Settle(stepper, now));
+    return {};
+  }
+  const RunPtr queued = stepper.Finish();
+  if (replaced) {
+    MESG_TRY(MoveRun(*replaced, now,
+                     [](RunStepper& old) { return old.Cancel("a newer run took its place"); }));
+  }
+  if (!MESG_TRY(HasTurn(*queued))) return {};
+  auto begun = MESG_TRY(Step(queued, now));
+  // What a run's own step started has its first step in a turn of its own: no cascade in one.
+  MESG_TRY(start.parent.empty() ? begun.Begin() : begun.BeginLater());
+  MESG_TRY(Settle(begun, now));
+  return {};
+}
+
+Result<bool> Engine::IsRepeated(const StartRun& start, const app::Workflow& workflow,
+                                const app::Program& program, TimePoint now) {
+  if (!workflow.dedupe || !workflow.dedupe->key) return false;
+  const std::string hash =
+      MESG_TRY(KeyHash(workflow.dedupe->key->expression, "dedupe", start, program));
+  std::string key = keys::RememberedTrigger(start.application, start.workflow, hash);
+  const auto remembered = MESG_TRY(state_.FindRemembered(key));
+  if (remembered && remembered->expires > now) return true;
+  Add(IdRemembered{std::move(key), 0, start.id, "", now + workflow.dedupe->window});
+  return false;
+}
+
+// `order` first, `concurrency` last.
+Result<std::vector<std::string>> Engine::LanesOf(const StartRun& start,
+                                                 const app::Workflow& workflow,
+                                                 const app::Program& program) const {
+  std::vector<std::string> lanes;
+  if (workflow.order) {
+    lanes.push_back(MESG_TRY(KeyHash(workflow.order->expression, "order", start, program)));
+  }
+  if (workflow.concurrency) {
+    if (workflow.concurrency->key) {
+      lanes.push_back(
+          MESG_TRY(KeyHash(workflow.concurrency->key->expression, "concurrency", start, program)));
+    } else {
+      lanes.push_back(Sha256(fmt::format("concurrency {} {}", start.application, start.workflow))
+                          .substr(0, kHashSize));
+    }
+  }
+  return lanes;
+}
+
+Result<bool> Engine::HasTurn(const Run& run) const {
+  if (run.lanes.empty()) return true;
+  const app::ProgramPtr program = MESG_TRY(ProgramOf(run.application, run.version));
+  const app::Workflow& workflow = *program->FindFlow(run.workflow)->workflow;
+  for (std::size_t i = 0; i < run.lanes.size(); ++i) {
+    const auto* lane = Runs().LaneOf(run.lanes[i]);
+    if (lane == nullptr) continue;
+    if (workflow.order && i == 0) {
+      if (lane->begin()->first != run.created_number) return false;
+      continue;
+    }
+    const std::size_t limit = workflow.concurrency ? workflow.concurrency->limit : 1;
+    std::size_t running = 0;
+    for (const auto& [number, turn] : *lane) {
+      if (turn.running && ++running >= limit) return false;
+    }
+  }
+  return true;
+}
+
+// The first that may, and those behind it as long as there is room.
+Result<void> Engine::StartQueued(const std::string& name, TimePoint now) {
+  while (true) {
+    const auto* lane = Runs().LaneOf(name);
+    if (lane == nullptr) return {};
+    const auto first =
+        std::ranges::find_if(*lane, [](const auto& turn) { return !turn.second.running; });
+    if (first == lane->end()) return {};
+    const RunPtr run = MESG_TRY(Runs().Find(first->second.run));
+    MESG_CHECK(run != nullptr, "a queued run is not stored");
+    if (!MESG_TRY(HasTurn(*run))) return {};
+    auto stepper = MESG_TRY(Step(run, now));
+    MESG_TRY(stepper.BeginLater());
+    MESG_TRY(Settle(stepper, now));
+  }
+}
+
+// ---- What others tell it ----
+
+Result<void> Engine::Take(const StopRun& stop, TimePoint now) {
+  return MoveRun(stop.id, now, [&](RunStepper& stepper) { return stepper.Cancel(stop.reason); });
+}
+
+Result<void> Engine::Take(const RunEnded& ended, TimePoint now) {
+  return MoveRun(ended.run, now, [&](RunStepper& stepper) { return stepper.OnRun(ended); });
+}
+
+Result<void> Engine::Take(const ExecutionEnded& ended, TimePoint now) {
+  return MoveRun(ended.run, now, [&](RunStepper& stepper) { return stepper.OnExecution(ended); });
+}
+
+Result<void> Engine::Take(const EventArrived& arrived, TimePoint now) {
+  return MoveRun(arrived.run, now,
+                 std::function<Result<void>(RunStepper&)>(
+                     [&](RunStepper& stepper) { return stepper.OnEvent(arrived); }));
+}
+
+// ---- What it asks of others ----
+
+Result<Created> Engine::CreateForRun(CreateForStep& create, TimePoint now) {
+  const auto instance = state_.ActiveInstance(create.service);
+  if (instance == nullptr) {
+    return FailedPrecondition("service \"{}\" is not deployed, so that nothing can perform {}",
+                              create.service, create.task)
+        .Because("SERVICE_NOT_FOUND");
+  }
+  if (create.inputs.size() > settings_.payload_bytes) {
+    return InvalidArgument("the inputs of task {} have {} bytes, the limit is {}", create.task,
+                           create.inputs.size(), settings_.payload_bytes)
+        .Because("PAYLOAD_TOO_LARGE");
+  }
+  // What is filled in later is looked at then.
+  const std::string* const inputs = create.deferred.empty() ? &create.inputs : nullptr;
+  const TaskDefinition* const task = MESG_TRY(contracts_.Check(*instance, create.task, inputs));
+  NewExecution wanted;
+  wanted.id = create.id;
+  wanted.source = instance->source;
+  wanted.task = std::move(create.task);
+  wanted.inputs = std::move(create.inputs);
+  wanted.timeout = task->timeout.value_or(settings_.default_timeout);
+  wanted.retry = create.retry ? *create.retry : task->retry.value_or(settings_.default_retry);
+  wanted.effect = task->effect;
+  wanted.run = create.run;
+  wanted.visit = create.visit;
+  wanted.deferred = std::move(create.deferred);
+  return CreateOne(std::move(wanted), now);
+}
+
+Result<void> Engine::Take(CreateForStep&& create, TimePoint now) {
+  const auto created = CreateForRun(create, now);
+  if (created) return {};
+  const Error& error = created.error();
+  if (error.code == Code::kDataLoss) return error;
+  Send(create.run.Slot(),
+       ExecutionEnded{create.run, create.visit, create.id, nullptr, error.message,
+                      error.reason.empty() ? std::string(Name(error.code)) : error.reason,
+                      error.code == Code::kResourceExhausted});
+  return {};
+}
+
+Result<void> Engine::Take(const CancelForStep& cancel, TimePoint now) {
+  const auto cancelled = On(Cancel{cancel.id, cancel.reason}, now);
+  // It has ended, or never was.
+  if (!cancelled && cancelled.error().code == Code::kDataLoss) return cancelled.error();
+  return {};
+}
+
+Result<void> Engine::Take(EmitOwn&& emit, TimePoint now) {
+  const auto source =
+      std::make_shared<const Source>(Source{emit.application, emit.version, emit.version});
+  std::vector<NewEvent> events(1);
+  events[0].key = std::move(emit.event);
+  events[0].data = std::move(emit.data);
+  std::vector<KeyMove> moves;
+  auto plan = MESG_TRY(PlanEmit(source, events, moves, state_.Numbers().next_sequence));
+  PerformEmit(std::move(plan), now);
+  return {};
+}
+
+Result<void> Engine::Take(AwaitEvent&& await, TimePoint) {
+  Add(WaiterPut{std::move(await.service), std::move(await.key), await.run, await.visit,
+                std::move(await.waiter)});
+  return {};
+}
+
+Result<void> Engine::Take(const StopAwaiting& stop, TimePoint) {
+  const auto* waiters = Runs().WaitersOf(stop.service, stop.key);
+  if (waiters != nullptr && waiters->contains({stop.run, stop.visit})) {
+    Add(WaiterGone{stop.service, stop.key, stop.run, stop.visit});
+  }
+  return {};
+}
+
+// ---- What people ask ----
+
+Result<Reply> Engine::On(StartWorkflow&& command, TimePoint now) {
+  const ApplicationPtr current = Runs().CurrentApplication(command.application);
+  if (current == nullptr || current->version != command.version ||
+      current->state == Application::State::kDeleting) {
+    return Aborted("application \"{}\" was deployed anew or deleted meanwhile; start it again",
+                   command.application)
+        .Because("APPLICATION_REPLACED");
+  }
+  if (Runs().OpenRuns() >= settings_.max_open_runs) {
+    return ResourceExhausted("{} runs are under way, the limit; start it when some have ended",
+                             Runs().OpenRuns())
+        .Because("TOO_MANY_RUNS");
+  }
+  if (!command.idempotency_key.empty()) {
+    std::string key = keys::RememberedTrigger(command.application, command.workflow,
+                                              "manual " + command.idempotency_key);
+    const std::string fingerprint = Sha256(command.inputs);
+    if (const auto remembered = MESG_TRY(state_.FindRemembered(key))) {
+      const RunPtr first = MESG_TRY(Runs().Find(remembered->execution));
+      if (remembered->fingerprint != fingerprint || first == nullptr) {
+        return AlreadyExists(
+                   "idempotency key \"{}\" belongs to run {}, which has other inputs or is "
+                   "no longer kept; use a new key",
+                   command.idempotency_key, remembered->execution.Text())
+            .Because("IDEMPOTENCY_KEY_REUSED");
+      }
+      return Reply(first);
+    }
+    Add(IdRemembered{std::move(key), 0, command.id, fingerprint, now + settings_.dedup_window});
+  }
+  StartRun start;
+  start.id = command.id;
+  start.application = std::move(command.application);
+  start.version = std::move(command.version);
+  start.workflow = std::move(command.workflow);
+  start.trigger.kind = RunTrigger::Kind::kManual;
+  start.trigger.data = std::move(command.inputs);
+  start.trigger.time = now;
+  MESG_TRY(Take(std::move(start), now));
+  const RunPtr run = MESG_TRY(Runs().Find(command.id));
+  if (run == nullptr) {
+    return FailedPrecondition(
+               "the workflow did not start: there is no room, or it ran for this already")
+        .Because("NOT_STARTED");
+  }
+  return Reply(run);
+}
+
+Result<Reply> Engine::On(CancelRun&& command, TimePoint now) {
+  const RunPtr run = MESG_TRY(Runs().Find(command.id));
+  if (run == nullptr) return NoSuchRun(command.id);
+  auto stepper = MESG_TRY(Step(run, now));
+  MESG_TRY(stepper.Cancel(command.reason));
+  return Reply(MESG_TRY(Settle(stepper, now)));
+}
+
+Result<Reply> Engine::On(RetryRun&& command, TimePoint now) {
+  const RunPtr run = MESG_TRY(Runs().Find(command.id));
+  if (run == nullptr) return NoSuchRun(command.id);
+  if (Runs().OpenRuns() >= settings_.max_open_runs) {
+    return ResourceExhausted("{} runs are under way, the limit; retry it when some have ended",
+                             Runs().OpenRuns())
+        .Because("TOO_MANY_RUNS");
+  }
+  auto stepper = MESG_TRY(Step(run, now));
+  if (command.dry_run) {
+    MESG_TRY(stepper.MayGoOn(command.reset_to));
+    return Reply(run);
+  }
+  MESG_TRY(command.reset_to ? stepper.Reset(*command.reset_to) : stepper.Retry());
+  return Reply(MESG_TRY(Settle(stepper, now)));
+}
+
+Result<Reply> Engine::On(DecideStep&& command, TimePoint now) {
+  const RunPtr run = MESG_TRY(Runs().Find(command.id));
+  if (run == nullptr) return NoSuchRun(command.id);
+  auto stepper = MESG_TRY(Step(run, now));
+  MESG_TRY(stepper.Decide(command.step, command.approve, command.by, command.comment));
+  return Reply(MESG_TRY(Settle(stepper, now)));
+}
+
+Result<Reply> Engine::On(StepEvaluated&& command, TimePoint now) {
+  MESG_TRY(MoveRun(command.run, now, [&](RunStepper& stepper) {
+    return stepper.OnEvaluated(command.visit, command.attempt, std::move(command.answers));
+  }));
+  return Reply();
+}
+
+// ---- Time ----
+
+Result<Reply> Engine::On(Wake&&, TimePoint now) {
+  constexpr std::size_t kRunsAtOnce = 256;
+  if (!asked_again_) {
+    // What the helper thought about when Core stopped.
+    asked_again_ = true;
+    const std::set<RunId> evaluating = Runs().Evaluating();
+    for (const RunId& id : evaluating) {
+      MESG_TRY(MoveRun(id, now, [](RunStepper& stepper) { return stepper.AskAgain(); }));
+    }
+  }
+  // Its place in the table is stale until it has moved; so each is asked for once.
+  for (const RunId& id : MESG_TRY(state_.DueRuns(now, kRunsAtOnce))) {
+    MESG_TRY(MoveRun(id, now, [](RunStepper& stepper) { return stepper.Wake(); }));
+  }
+  MESG_TRY(TakeOwn(now));
+  MESG_TRY(FireSchedules(now));
+  MESG_TRY(TakeOwn(now));
+  MESG_TRY(Pump(now));
+  if (deletion_after_ && *deletion_after_ <= now) MESG_TRY(CancelRunsOfDeleted(now));
+  return Reply();
+}
+
+std::optional<TimePoint> Engine::NextWake() const {
+  std::optional<TimePoint> first = Runs().NextTimer();
+  const auto consider = [&first](const std::optional<TimePoint>& time) {
+    if (time && (!first || *time < *first)) first = time;
+  };
+  if (!triggers_indexed_ || (!asked_again_ && !Runs().Evaluating().empty())) {
+    consider(TimePoint());
+  }
+  for (const auto& [key, due] : due_) consider(due.due);
+  if (pump_) consider(pump_after_);
+  consider(deletion_after_);
+  return first;
+}
+
+Result<void> Engine::ForgetRuns(TimePoint now) {
+  const keys::Range range = keys::All(keys::Table::kEndedRun);
+  const auto cursor = state_.Storage().Read(range.from, range.to);
+  std::size_t seen = 0;
+  std::vector<RunPtr> old;
+  for (cursor->Seek(range.from); cursor->Valid() && seen < kForgetAtOnce; cursor->Next(), ++seen) {
+    const TimePoint ended = FromMicros(static_cast<std::int64_t>(keys::NumberOf(cursor->Key())));
+    if (now - ended <= settings_.run_retention) break;
+    const auto id = keys::IdAtEnd(cursor->Key());
+    if (!id) return DataLoss("a stored end of a run has a key of {} bytes", cursor->Key().size());
+    const RunPtr run = MESG_TRY(Runs().Find(*id));
+    if (run == nullptr || !IsEnded(run->state) || run->ended != ended) continue;
+    if (run->state == RunState::kFailed && now - ended <= settings_.failed_run_retention) continue;
+    old.push_back(run);
+  }
+  MESG_TRY(cursor->Status());
+  for (const RunPtr& run : old) {
+    const std::string name = run->application;
+    const std::string version = run->version;
+    Add(RunForgotten{run});
+    ForgetIfUnused(name, version);
+  }
+  return {};
+}
+
+}  // namespace mesg::engine

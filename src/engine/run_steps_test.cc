@@ -1,0 +1,438 @@
+#include <gmock/gmock.h>
+
+#include "engine/run_fixture_test.h"
+
+/// Every kind of step: when it goes well, when it does not, and with a restart in the middle.
+namespace mesg::engine {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using StepsTest = RunTest;
+
+TEST_F(StepsTest, AnEventRunsTasksOneAfterTheOther) {
+  Install(R"(
+  sell:
+    on: shop.order
+    if: .total > 10
+    steps:
+      - { id: bill, task: shop.bill, with: { amount: "${ .total }" } }
+      - { id: ship, task: shop.ship, with: { to: "order ${ .id }, ${ $steps.bill.ok }" } }
+)");
+  Emit("order", R"({"id":1,"total":5})");
+  EXPECT_THAT(States(), IsEmpty());
+  Emit("order", R"({"id":2,"total":50})");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":50})"));
+  Restart();
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(ship {"to":"order 2, true"})"));
+  Restart();
+  Succeed("ship", R"({"number":7})");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(),
+              ElementsAre(R"(bill completed {"ok":true})", R"(ship completed {"number":7})"));
+}
+
+TEST_F(StepsTest, AFailedTaskFailsTheRunAndIsNoDeadLetterOfItsOwn) {
+  Install(R"(
+  sell:
+    on: shop.order
+    steps: [ { id: bill, task: shop.bill, with: { amount: 1 }, retry: { attempts: 2, initial: 1s } } ]
+)");
+  Emit("order", R"({"id":1})");
+  Fail("bill", "no money", false);
+  EXPECT_THAT(States(), ElementsAre("running"));
+  Fail("bill", "still none", false);
+  EXPECT_THAT(States(), ElementsAre("failed: still none"));
+  EXPECT_THAT(Story(), ElementsAre("bill failed: still none"));
+  EXPECT_EQ(engine_->Current().DeadLetters(), 0u);
+}
+
+TEST_F(StepsTest, AFailedRunGoesOnWhereItFailed) {
+  Install(R"(
+  sell:
+    on: shop.order
+    steps:
+      - { id: bill, task: shop.bill, with: { amount: 1 } }
+      - if: $steps.bill.ok
+        then: [ { id: ship, task: shop.ship, with: { to: "${ .id | tostring }" } } ]
+)");
+  Emit("order", R"({"id":1})");
+  Succeed("bill", R"({"ok":true})");
+  Fail("ship", "no truck");
+  EXPECT_THAT(States(), ElementsAre("failed: no truck"));
+  Restart();
+  const RunId id = Runs()[0]->id;
+  ASSERT_TRUE(Apply(RetryRun{id, {}, true}));
+  ASSERT_TRUE(Apply(RetryRun{id}));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(ship {"to":"1"})"));
+  Succeed("ship", R"({"number":1})");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+
+  ASSERT_TRUE(Apply(RetryRun{id, "bill"}));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":1})"));
+  EXPECT_FALSE(Apply(RetryRun{id, "bill"}));
+  Succeed("bill", R"({"ok":false})");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+}
+
+TEST_F(StepsTest, InputsThatDoNotFitFailTheStep) {
+  Install(R"(
+  sell:
+    on: shop.order
+    steps: [ { id: bill, task: shop.bill, with: { amount: "${ .id | tostring }" } } ]
+)");
+  Emit("order", R"({"id":1})");
+  ASSERT_EQ(Runs().size(), 1u);
+  EXPECT_THAT(States()[0], HasSubstr("amount: expected a Number"));
+}
+
+TEST_F(StepsTest, AConditionThatFailsIsAFailedRun) {
+  Install(R"(
+  sell:
+    on: shop.order
+    if: (.id | tostring) + 1 == 2
+    steps: [ { set: 1 } ]
+)");
+  Emit("order", R"({"id":1})");
+  ASSERT_EQ(Runs().size(), 1u);
+  EXPECT_THAT(States()[0], HasSubstr("failed: the condition of the workflow failed"));
+}
+
+TEST_F(StepsTest, WaysAndValues) {
+  Install(R"(
+  go:
+    on: { manual: { kind: { type: String } } }
+    steps:
+      - { id: a, set: { x: "${ .kind }", y: [1, "${ 1 + 1 }"] } }
+      - { id: skipped, if: "false", set: 1 }
+      - id: way
+        switch: .kind
+        cases:
+          one: [ { id: first, set: "is one" } ]
+          two: [ { set: "is two" } ]
+        default: [ { set: "is other" } ]
+      - { id: end, set: "${ $steps.way } ${ $steps.a.y[1] } ${ $steps.skipped }" }
+)");
+  ASSERT_TRUE(Start("go", R"({"kind":"two"})"));
+  ASSERT_TRUE(Start("go", R"({"kind":"x"})"));
+  EXPECT_THAT(States(), ElementsAre("completed", "completed"));
+  EXPECT_THAT(Story(0), testing::Contains(R"(end completed "is two 2 null")"));
+  EXPECT_THAT(Story(1), testing::Contains(R"(end completed "is other 2 null")"));
+}
+
+TEST_F(StepsTest, BranchesRunAtOnceUntilEnoughAreDone) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - id: both
+        parallel:
+          - [ { id: b, task: shop.bill, with: { amount: 1 } } ]
+          - [ { id: s, task: shop.ship, with: { to: x } } ]
+      - id: any
+        parallel:
+          - [ { task: shop.bill, with: { amount: 2 } } ]
+          - [ { task: shop.ship, with: { to: y } } ]
+        join: any
+)");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":1})", R"(ship {"to":"x"})"));
+  Succeed("ship", R"({"number":1})");
+  Restart();
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":2})", R"(ship {"to":"y"})"));
+  Succeed("ship", R"({"number":2})");
+  EXPECT_THAT(Tasks(), IsEmpty());  // The other one is cancelled.
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(R"(both completed [{"ok":true},{"number":1}])"));
+  EXPECT_THAT(Story(), testing::Contains(R"(any completed [null,{"number":2}])"));
+}
+
+TEST_F(StepsTest, AFailedBranchCancelsTheOthersOnlyWhenItIsNeeded) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - parallel:
+          - [ { task: shop.bill, with: { amount: 1 } } ]
+          - [ { task: shop.ship, with: { to: x } } ]
+          - [ { wait: 1h } ]
+        join: 2
+)");
+  ASSERT_TRUE(Start("go"));
+  Fail("bill", "one");
+  EXPECT_THAT(States(), ElementsAre("running"));
+  Fail("ship", "two");
+  EXPECT_THAT(States(), ElementsAre("failed: two"));
+}
+
+TEST_F(StepsTest, ItemsRunSoManyAtOnceAndAreCollected) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - id: all
+        foreach: "[10, 20, 30]"
+        concurrency: 2
+        steps:
+          - { id: b, task: shop.bill, with: { amount: "${ $item }" } }
+          - { set: "${ $item }: ${ $steps.b.ok }" }
+)");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":10})", R"(bill {"amount":20})"));
+  Succeed("bill", R"({"ok":true})");
+  Restart();
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":20})", R"(bill {"amount":30})"));
+  Succeed("bill", R"({"ok":false})");
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(R"(all completed ["10: true","20: false","30: true"])"));
+  EXPECT_THAT(Runs()[0]->scopes, IsEmpty());
+}
+
+TEST_F(StepsTest, ManyItemsTakeManyTurns) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { id: all, foreach: "[range(0; 2000)]", concurrency: 1000, steps: [ { set: "${ $item + 1 }" } ] }
+      - { id: sum, set: "${ $steps.all | add }" }
+)");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(States(), ElementsAre("running"));
+  Pass(Duration(0));
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story().back(), "sum completed 2001000");
+}
+
+TEST_F(StepsTest, WaitsAreKeptOverARestart) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { id: nap, wait: 2d }
+      - { id: late, wait: { until: "\"2023-11-20T00:00:00Z\"" } }
+)");
+  ASSERT_TRUE(Start("go"));
+  Restart();
+  Pass(std::chrono::hours(47));
+  EXPECT_THAT(Story(), IsEmpty());
+  Pass(std::chrono::hours(1));
+  EXPECT_THAT(Story(), ElementsAre("nap completed null"));
+  Restart();
+  Pass(std::chrono::hours(24 * 10));
+  EXPECT_THAT(States(), ElementsAre("completed"));
+}
+
+TEST_F(StepsTest, AnAwaitHearsTheEventItIsFor) {
+  Install(R"(
+  go:
+    on: { manual: { id: { type: Number } } }
+    steps:
+      - { id: me, set: "${ .id }" }
+      - { id: paid, await: { event: shop.paid, if: .id == $steps.me, timeout: 1h } }
+)");
+  ASSERT_TRUE(Start("go", R"({"id":1})"));
+  ASSERT_TRUE(Start("go", R"({"id":2})"));
+  Emit("paid", R"({"id":3})");
+  Restart();
+  Emit("paid", R"({"id":2})");
+  EXPECT_THAT(States(), ElementsAre("running", "completed"));
+  EXPECT_THAT(Story(1), testing::Contains(R"(paid completed {"id":2})"));
+  Pass(std::chrono::hours(2));
+  EXPECT_THAT(States()[0], HasSubstr("failed: paid waited too long"));
+  Emit("paid", R"({"id":1})");  // Nobody listens any more.
+  EXPECT_EQ(engine_->Current().Runs().WaitersOf("shop", "paid"), nullptr);
+}
+
+TEST_F(StepsTest, APersonDecides) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { id: ok, approve: { by: boss, timeout: 1d, default: reject } }, { set: 1 } ]
+)");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Start("go"));
+  Restart();
+  ASSERT_TRUE(Apply(DecideStep{Runs()[0]->id, 0, true, "eve", "fine"}));
+  ASSERT_TRUE(Apply(DecideStep{Runs()[1]->id, 0, false, "eve", "too dear"}));
+  EXPECT_FALSE(Apply(DecideStep{Runs()[1]->id, 0, false, "eve", ""}));
+  Pass(std::chrono::hours(25));
+  EXPECT_THAT(States(), ElementsAre("completed", "failed: rejected by eve: too dear",
+                                    "failed: nobody decided within 1d"));
+  EXPECT_THAT(Story(0),
+              testing::Contains(R"(ok completed {"approved":true,"by":"eve","comment":"fine"})"));
+}
+
+TEST_F(StepsTest, AnApplicationEmitsItsOwnEvents) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { emit: done, with: { n: "${ 1 + 1 }" } } ]
+  heard:
+    on: app.done
+    steps: [ { id: got, set: "${ .n }" } ]
+)",
+          "events:\n  done: { data: { n: { type: Number } } }\n");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(States(), ElementsAre("completed", "completed"));
+  EXPECT_THAT(Story(1), ElementsAre("got completed 2"));
+}
+
+TEST_F(StepsTest, AWorkflowRunsAnother) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { id: sub, run: part, with: { n: 4 } }
+      - { id: end, set: "${ $steps.sub }" }
+  part:
+    on: { manual: { n: { type: Number } } }
+    steps: [ { task: shop.bill, with: { amount: "${ .n }" } } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  Pass(Duration(0));
+  Restart();
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":4})"));
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("completed", "completed"));
+  EXPECT_THAT(Story(), testing::Contains(R"(end completed {"ok":true})"));
+  ASSERT_TRUE(Start("go"));
+  Pass(Duration(0));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[2]->id, "enough"}));
+  EXPECT_THAT(States(), ElementsAre("completed", "completed", "cancelled: cancelled: enough",
+                                    "cancelled: cancelled: cancelled: enough"));
+  EXPECT_THAT(Tasks(), IsEmpty());
+}
+
+TEST_F(StepsTest, StopAndFailEndTheRun) {
+  Install(R"(
+  stops: { on: { manual: {} }, steps: [ { if: "true", then: [ { stop: enough } ] }, { set: 1 } ] }
+  fails: { on: { manual: {} }, steps: [ { fail: "no ${ 1 + 1 }" }, { set: 1 } ] }
+)");
+  ASSERT_TRUE(Start("stops"));
+  ASSERT_TRUE(Start("fails"));
+  EXPECT_THAT(States(), ElementsAre("completed", "failed: no 2"));
+}
+
+TEST_F(StepsTest, ACatchTakesCareOfAStep) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - id: bill
+        task: shop.bill
+        with: { amount: 1 }
+        catch: [ { set: "${ $error.message } ${ $error.code } ${ $error.step }" } ]
+      - { id: end, set: "${ $steps.bill }" }
+)");
+  ASSERT_TRUE(Start("go"));
+  Fail("bill", "no money");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(R"(end completed "no money TASK_FAILED bill")"));
+}
+
+TEST_F(StepsTest, AFailedRunIsUndoneInReverseAndThenCaught) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { id: one, set: 1, compensate: [ { task: shop.refund, with: { amount: "${ $steps.one }" } } ] }
+      - { id: two, set: 2, compensate: [ { task: shop.refund, with: { amount: "${ $steps.two }" } } ] }
+      - { id: bad, task: shop.bill, with: { amount: 9 } }
+    catch: [ { task: shop.ship, with: { to: "${ $error.message }" } } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  Fail("bill", "no money");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":2})"));
+  Restart();
+  EXPECT_THAT(States(), ElementsAre("compensating: no money"));
+  Succeed("refund", R"({"ok":true})");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":1})"));
+  Fail("refund", "broken");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(ship {"to":"no money"})"));
+  Succeed("ship", R"({"number":1})");
+  EXPECT_THAT(States(), ElementsAre("failed: no money"));
+  const auto refused = Apply(RetryRun{Runs()[0]->id});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "RUN_UNDONE");
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id, ""}));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":9})"));
+}
+
+TEST_F(StepsTest, ACancelledRunIsUndoneAndASecondCancelEndsThat) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { set: 1, compensate: [ { task: shop.refund, with: {} } ] }
+      - { task: shop.bill, with: { amount: 9 } }
+)");
+  ASSERT_TRUE(Start("go"));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[0]->id, "why"}));
+  EXPECT_THAT(Tasks(), ElementsAre("refund {}"));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[0]->id, "now"}));
+  EXPECT_THAT(Tasks(), IsEmpty());
+  EXPECT_THAT(States(), ElementsAre("cancelled: cancelled: now"));
+  EXPECT_FALSE(Apply(CancelRun{Runs()[0]->id, "again"}));
+}
+
+TEST_F(StepsTest, AStepThatTakesTooLongFails) {
+  Install(R"(
+  step: { on: { manual: {} }, steps: [ { id: slow, task: shop.bill, with: { amount: 1 }, timeout: 5s } ] }
+  run: { on: { manual: {} }, timeout: 10s, steps: [ { task: shop.bill, with: { amount: 1 } } ] }
+)");
+  ASSERT_TRUE(Start("step"));
+  ASSERT_TRUE(Start("run"));
+  Restart();
+  Pass(std::chrono::seconds(6));
+  EXPECT_THAT(States(), ElementsAre("failed: slow took longer than 5s", "running"));
+  Pass(std::chrono::seconds(5));
+  EXPECT_THAT(States(), ElementsAre("failed: slow took longer than 5s",
+                                    "failed: the run took longer than 10s"));
+  EXPECT_THAT(Tasks(), IsEmpty());
+}
+
+TEST_F(StepsTest, AStepWithStepsInsideIsTriedAgain) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - id: outer
+        if: "true"
+        then:
+          - { id: bill, task: shop.bill, with: { amount: 1 } }
+        retry: { attempts: 2, initial: 1s, jitter: 0 }
+)");
+  ASSERT_TRUE(Start("go"));
+  Fail("bill", "one");
+  EXPECT_THAT(States(), ElementsAre("running"));
+  EXPECT_THAT(Tasks(), IsEmpty());
+  Restart();
+  Pass(std::chrono::seconds(1));
+  Fail("bill", "two");
+  EXPECT_THAT(States(), ElementsAre("failed: two"));
+}
+
+TEST_F(StepsTest, WhatTheHelperThinksIsRecordedAndAskedAgainAfterACrash) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { id: x, set: "${ [1,2] | combinations }" } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  ASSERT_EQ(to_evaluate_.size(), 1u);
+  Restart();
+  to_evaluate_.clear();
+  Pass(Duration(0));
+  ASSERT_EQ(to_evaluate_.size(), 1u);
+  const EvaluateStep asked = to_evaluate_[0];
+  ASSERT_TRUE(Apply(StepEvaluated{asked.run, asked.visit, asked.attempt,
+                                  std::vector<app::Value>{app::Value::Of(std::int64_t{5})}}));
+  EXPECT_THAT(Story(), ElementsAre("x completed 5"));
+}
+
+}  // namespace
+}  // namespace mesg::engine

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "app/expression/value.h"
+#include "engine/overlay.h"
+#include "engine/record.h"
+
+namespace mesg::engine {
+
+/// Applications and their runs, as decided. Runs stay in the store: in memory are those that moved
+/// lately, and per open run only what it takes turns in or listens for. A million that wait cost
+/// nothing until their time comes.
+///
+/// Changed by facts alone. Threads: one. Lifetime: borrows `overlay`.
+class RunTable {
+ public:
+  explicit RunTable(Overlay& overlay) : overlay_(overlay) {}
+  Result<void> Load(std::uint64_t open_runs);
+
+  // Facts.
+  void Put(ApplicationPut&& record);
+  void Remove(const ApplicationGone& record);
+  void Put(RunChanged&& record);
+  void Remove(const RunForgotten& record);
+  void Put(StepEnded&& record);
+  void Put(ItemEnded&& record);
+  void Put(CursorMoved&& record);
+  void Put(ScheduleMoved&& record);
+  void Put(WaiterPut&& record);
+  void Remove(const WaiterGone& record);
+
+  /// Writes the runs that changed into the commit under construction.
+  void Seal();
+  void Committed(std::uint64_t commit);
+  std::size_t PendingBytes() const { return pending_bytes_; }
+
+  // Applications.
+  using Versions = std::map<std::pair<std::string, std::string>, ApplicationPtr>;
+  const Versions& Applications() const { return applications_; }
+  ApplicationPtr FindApplication(const std::string& name, const std::string& version) const;
+  /// The version that takes triggers, or is paused, stopped or being deleted; null when there is
+  /// none.
+  ApplicationPtr CurrentApplication(const std::string& name) const;
+  struct Count {
+    std::uint64_t open = 0;
+    std::uint64_t kept = 0;
+  };
+  /// Of all workflows of a version, or of one.
+  Count Runs(const std::string& name, const std::string& version,
+             const std::string& workflow = "") const;
+  std::uint64_t OpenRuns() const { return open_runs_; }
+
+  // Runs.
+  /// Null when there is none, or none any more.
+  Result<RunPtr> Find(const RunId& id) const;
+  /// What a step gave, `number` 0: what started the run. Null (JSON) when it gave nothing.
+  Result<app::Value> ValueOf(const RunId& id, std::uint32_t number) const;
+  Result<std::optional<StepRecord>> FindStep(const RunId& id, std::uint32_t number) const;
+  Result<std::optional<std::string>> FindItem(const RunId& id, std::uint32_t visit,
+                                              std::uint32_t lane) const;
+
+  // Turns.
+  struct Turn {
+    RunId run;
+    bool running = false;
+  };
+  /// The open runs of a lane by their numbers; null when there are none.
+  const std::map<std::uint64_t, Turn>* LaneOf(const std::string& lane) const;
+
+  // Times.
+  /// The next time at which something is due; none when nothing is.
+  std::optional<TimePoint> NextTimer() const;
+  /// Runs that are due, at most `most`, those that wait longest first.
+  Result<std::vector<RunId>> Due(TimePoint now, std::size_t most);
+
+  // Events.
+  using Waiters = std::set<std::pair<RunId, std::uint32_t>>;
+  const Waiters* WaitersOf(const std::string& service, const std::string& key) const;
+  Result<std::optional<std::string>> FindWaiter(const std::string& service, const std::string& key,
+                                                const RunId& run, std::uint32_t visit) const;
+
+  struct Cursor {
+    std::uint64_t next = 0;
+    std::string problem;
+  };
+  using WorkflowKey = std::pair<std::string, std::string>;  ///< Application, workflow.
+  const std::map<WorkflowKey, Cursor>& Cursors() const { return cursors_; }
+  const std::map<WorkflowKey, TimePoint>& Schedules() const { return schedules_; }
+
+  /// Runs with a step whose expressions the helper evaluates.
+  const std::set<RunId>& Evaluating() const { return evaluating_; }
+
+ private:
+  struct Cached {
+    RunPtr run;
+    std::map<std::uint32_t, app::Value> values;
+    std::size_t weight = 0;
+    bool dirty = false;
+  };
+  void Change(const RunPtr& before, const RunPtr& after);
+  void Recount(const Run& run, int open, int kept);
+  void MoveTimer(const RunId& id, std::optional<TimePoint> before, std::optional<TimePoint> after);
+  void TakeTurn(const Run& run);
+  void Trim();
+  Cached& Cache(const RunId& id, RunPtr run) const;
+  Result<void> LoadMoreTimers();
+  Result<void> LoadLanes();
+  Result<void> LoadRest();
+
+  Overlay& overlay_;
+  Versions applications_;
+  using CountKey = std::tuple<std::string, std::string, std::string>;
+  std::map<CountKey, Count> counts_;  // Application, version, workflow.
+  std::set<CountKey> recounted_;
+  std::uint64_t open_runs_ = 0;
+
+  // Filled by reading too.
+  mutable std::unordered_map<RunId, Cached> cache_;
+  mutable std::deque<RunId> cache_order_;
+  mutable std::size_t cache_weight_ = 0;
+  std::vector<RunId> dirty_;
+  std::size_t pending_bytes_ = 0;
+
+  // Timers before the horizon; those beyond it are in the store only.
+  std::set<std::pair<TimePoint, RunId>> near_;
+  TimePoint horizon_ = TimePoint::max();
+  // Beyond the horizon, and perhaps not readable yet.
+  std::deque<std::pair<std::uint64_t, std::pair<TimePoint, RunId>>> far_;
+  std::uint64_t sealed_ = 0;
+  std::uint64_t committed_ = 0;
+
+  std::map<std::string, std::map<std::uint64_t, Turn>, std::less<>> lanes_;
+  std::map<std::pair<std::string, std::string>, Waiters> waiters_;
+  std::map<WorkflowKey, Cursor> cursors_;
+  std::map<WorkflowKey, TimePoint> schedules_;
+  std::set<RunId> evaluating_;
+};
+
+}  // namespace mesg::engine
