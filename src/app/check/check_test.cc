@@ -315,6 +315,26 @@ TEST_F(CheckTest, CirclesOfWorkflowsAreWarnedOfOnce) {
             "");
 }
 
+// As far as an expression's kind is the same whatever it is given.
+TEST_F(CheckTest, TheTypesOfExpressionsAreCompared) {
+  const auto id = [&](const std::string& expression) {
+    return Errors(
+        With("      - { task: shop.ship, with: { parcels: 1, id: '${ " + expression + " }' } }\n"));
+  };
+  const std::string wrong = "7:48 workflows.w.steps[0].with.id: expected a String, got ";
+  EXPECT_EQ(id(".total > 5"), wrong + "a Boolean");
+  EXPECT_EQ(id(".items | length"), wrong + "a Number");
+  EXPECT_EQ(id("[.id]"), wrong + "a list");
+  EXPECT_EQ(id("{a: 1}"), wrong + "an Object");
+  EXPECT_EQ(id(".items | map(. + \"!\")"), wrong + "a list");
+  EXPECT_EQ(id("if .total then 1 else 2 end"), wrong + "a Number");
+  EXPECT_EQ(id(".items"), wrong + "a list of Strings");
+  for (const char* fine : {".total | tostring", ".id + \"x\"", "\"a\\(.total)\"", ".id // \"x\"",
+                           ".items[0]", "if .total then 1 else \"x\" end", ".unknown | todate"}) {
+    EXPECT_EQ(id(fine), "") << fine;
+  }
+}
+
 TEST_F(CheckTest, ItemsAreCompared) {
   const auto with = [&](const std::string& many) {
     return Errors(

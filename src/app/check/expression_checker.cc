@@ -29,6 +29,24 @@ std::string Written(const PathUse& path, std::size_t last) {
   return text;
 }
 
+Type TypeOfKind(Value::Kind kind) {
+  switch (kind) {
+    case Value::Kind::kNull:
+      return {};
+    case Value::Kind::kBoolean:
+      return Type::Of(ParameterType::kBoolean);
+    case Value::Kind::kNumber:
+      return Type::Of(ParameterType::kNumber);
+    case Value::Kind::kString:
+      return Type::Of(ParameterType::kString);
+    case Value::Kind::kList:
+      return Type::List();
+    case Value::Kind::kObject:
+      return Type::Of(ParameterType::kObject);
+  }
+  return {};
+}
+
 }  // namespace
 
 const Type* DoneSteps::Find(std::string_view id) const {
@@ -146,7 +164,10 @@ Type ExpressionChecker::Root(const PathUse& path, const Scope& scope) const {
 
 Type ExpressionChecker::TypeOf(const Expression& expression, const Scope& scope) const {
   const auto path = expression.AsPath();
-  if (!path) return {};
+  if (!path) {
+    const auto kind = expression.KindOfValue();
+    return kind ? TypeOfKind(*kind) : Type();
+  }
   std::optional<Type> type = Root(*path, scope);
   for (std::size_t i = RootKeys(*path); type && i < path->keys.size(); ++i) {
     type = type->Member(path->keys[i]);

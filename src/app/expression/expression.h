@@ -50,6 +50,8 @@ class Expression {
   std::vector<PathUse> Paths() const;
   /// The path that it is, when it is one and nothing else.
   std::optional<PathUse> AsPath() const;
+  /// The kind of its value when it gives one, if that is the same whatever it is given.
+  std::optional<Value::Kind> KindOfValue() const;
   /// jq source of the same meaning, for the helper.
   std::string ToJq() const;
 
