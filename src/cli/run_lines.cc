@@ -25,8 +25,8 @@ std::string Compact(const std::string& json) {
 
 /// What is inside of it says what it does.
 bool IsContainer(const Step& step) {
-  return step.action() == "if" || step.action() == "branch" || step.action() == "switch" ||
-         step.action() == "parallel" || step.action() == "foreach";
+  return step.action() == "if" || step.action() == "switch" || step.action() == "parallel" ||
+         step.action() == "foreach";
 }
 
 std::string NameOf(const Step& step) {
