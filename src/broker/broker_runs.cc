@@ -280,6 +280,7 @@ Result<RunView> Broker::GetRun(const engine::RunId& id, std::uint32_t after_step
       view.data = record.output;
       continue;
     }
+    if ((record.number & engine::kItemsOf) != 0) break;  // They are behind all steps.
     while (next != under_way.end() && next->number < record.number && !view.steps_cut) {
       view.steps_cut = !add(std::move(*next++));
     }

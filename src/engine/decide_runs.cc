@@ -29,7 +29,7 @@ Result<std::string> KeyHash(const app::Expression& key, std::string_view purpose
   }
   const app::Value data = MESG_TRY(app::Value::Read(start.trigger.data));
   const app::Value value =
-      MESG_TRY(key.Evaluate(data, ScopeOfTrigger(program, start.trigger, key)));
+      MESG_TRY(key.Evaluate(data, ScopeOfTrigger(program, start.trigger, data, key)));
   return Sha256(
              fmt::format("{} {} {} {}", purpose, start.application, start.workflow, value.Json()))
       .substr(0, kHashSize);
@@ -111,7 +111,8 @@ Result<void> Engine::Take(StartRun&& start, TimePoint now) {
     if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kDrop)
       dropped = true;
     if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kReplace) {
-      replaced = lane->begin()->second.run;
+      replaced =
+          lane->running.empty() ? lane->waiting.begin()->second : lane->running.begin()->second;
     }
   }
   if (dropped) {
@@ -199,14 +200,13 @@ Result<bool> Engine::HasTurn(const Run& run) const {
     const auto* lane = Runs().LaneOf(run.lanes[i]);
     if (lane == nullptr) continue;
     if (workflow.order && i == 0) {
-      if (lane->begin()->first != run.created_number) return false;
+      const bool first =
+          lane->running.empty() && lane->waiting.begin()->first == run.created_number;
+      if (!first) return false;
       continue;
     }
     const std::size_t limit = workflow.concurrency ? workflow.concurrency->limit : 1;
-    std::size_t running = 0;
-    for (const auto& [number, turn] : *lane) {
-      if (turn.running && ++running >= limit) return false;
-    }
+    if (lane->running.size() >= limit) return false;
   }
   return true;
 }
@@ -215,11 +215,8 @@ Result<bool> Engine::HasTurn(const Run& run) const {
 Result<void> Engine::StartQueued(const std::string& name, TimePoint now) {
   while (true) {
     const auto* lane = Runs().LaneOf(name);
-    if (lane == nullptr) return {};
-    const auto first =
-        std::ranges::find_if(*lane, [](const auto& turn) { return !turn.second.running; });
-    if (first == lane->end()) return {};
-    const RunPtr run = MESG_TRY(Runs().Find(first->second.run));
+    if (lane == nullptr || lane->waiting.empty()) return {};
+    const RunPtr run = MESG_TRY(Runs().Find(lane->waiting.begin()->second));
     MESG_CHECK(run != nullptr, "a queued run is not stored");
     if (!MESG_TRY(HasTurn(*run))) return {};
     auto stepper = MESG_TRY(Step(run, now));

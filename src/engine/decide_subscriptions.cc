@@ -20,12 +20,13 @@ void Engine::SendTo(PartitionId to, Body&& body) {
 
 Result<void> Engine::TakeOwn(TimePoint now) {
   while (!own_.empty() || !happened_.empty()) {
-    while (!happened_.empty()) {
+    // What follows from one fact comes before the next: so it is known how much it was.
+    if (own_.empty()) {
       Happened happened = std::move(happened_.front());
       happened_.pop_front();
       MESG_TRY(React(std::move(happened), now));
+      continue;
     }
-    if (own_.empty()) break;
     Body body = std::move(own_.front());
     own_.pop_front();
     MESG_TRY(TakeBody(std::move(body), now));

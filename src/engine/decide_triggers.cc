@@ -60,7 +60,7 @@ Verdict Judge(const app::Program& program, const app::Flow& flow, const RunTrigg
       if (!read) return {Result<bool>(read.error()), {}};
       data = *std::move(read);
     }
-    auto scope = ScopeOfTrigger(program, trigger, *condition);
+    auto scope = ScopeOfTrigger(program, trigger, *data, *condition);
     Result<app::Value> value = app::Value();
     if (condition->NeedsHelper()) {
       if (answer == nullptr) return {{}, app::HelperCall{*condition, *data, std::move(scope)}};
@@ -136,7 +136,10 @@ Result<void> Engine::Trigger(const TriggerOf& of, const Happened& happened, Time
     pump_ = true;  // It is behind, and comes to this one in its turn.
     return {};
   }
-  if (NeedsHelper(*of.flow) || Runs().OpenRuns() >= settings_.max_open_runs) {
+  // A commit takes so many runs and no more, however many facts it holds.
+  const bool full = Runs().OpenRuns() >= settings_.max_open_runs ||
+                    state_.PendingBytes() >= 2 * settings_.slice_bytes;
+  if (NeedsHelper(*of.flow) || full) {
     Add(CursorMoved{key.first, key.second, happened.sequence, ""});
     pump_ = true;
     return {};
@@ -262,6 +265,10 @@ Result<void> Engine::PumpOne(const TriggerOf& of, TimePoint now) {
     if (Runs().OpenRuns() >= settings_.max_open_runs) {
       constexpr Duration kLater = std::chrono::seconds(1);
       pump_after_ = now + kLater;
+      pump_ = true;
+      break;
+    }
+    if (state_.PendingBytes() >= settings_.slice_bytes) {
       pump_ = true;
       break;
     }

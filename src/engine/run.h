@@ -103,7 +103,7 @@ struct Visit {
   std::uint32_t lanes_failed = 0;
   std::vector<Attempt> attempts = {};   ///< Ended ones.
   std::optional<StepError> error = {};  ///< kCatching: what is caught.
-  std::string inputs = {};              ///< JSON; of a foreach, the items.
+  std::string inputs = {};              ///< JSON.
   bool admitted = false;                ///< Its `if` was true.
 };
 
@@ -162,6 +162,9 @@ struct Run {
   std::optional<TimePoint> Wake() const;
 };
 using RunPtr = std::shared_ptr<const Run>;
+
+/// The items of a `foreach` are kept as the value of this number, beside the step's own.
+inline constexpr std::uint32_t kItemsOf = 0x8000'0000;
 
 /// A step that has ended; as number 0, what started the run.
 struct StepRecord {

@@ -34,7 +34,7 @@ std::uint16_t SlotOfRun(const std::string& application, const app::Workflow& wor
                         std::string_view seed);
 /// What the conditions and keys of a workflow see beside what started it.
 std::vector<app::Value> ScopeOfTrigger(const app::Program& program, const RunTrigger& trigger,
-                                       const app::Expression& expression);
+                                       const app::Value& data, const app::Expression& expression);
 /// The same id for the same seed, always.
 ExecutionId DerivedId(std::uint16_t slot, TimePoint now, std::string_view seed);
 /// Of an instance or application: its name is the key.

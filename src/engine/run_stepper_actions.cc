@@ -128,22 +128,10 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::ForeachStep& step)
   if (value->list().empty()) return Complete(number, "[]");
   Move(visit, VisitState::kInside);
   visit.lanes = static_cast<std::uint32_t>(value->list().size());
-  // The items are the value of the step until it has one.
-  host_.Add(StepEnded{run_.id,
-                      {number,
-                       visit.parent,
-                       visit.lane,
-                       visit.node,
-                       StepState::kRunning,
-                       visit.purpose,
-                       visit.started,
-                       {},
-                       visit.attempt,
-                       {},
-                       "",
-                       value->Json(),
-                       "",
-                       {}}});
+  StepRecord items;
+  items.number = number | kItemsOf;
+  items.output = value->Json();
+  host_.Add(StepEnded{run_.id, std::move(items)});
   return StartItems(number);
 }
 
@@ -221,8 +209,9 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
   Visit& visit = Get(number);
   Waiter waiter{run_.application, run_.version, run_.workflow, visit.node, "{}", visit.attempt};
   if (step.condition) {
-    auto scope = ScopeOf(visit, step.condition->expression);
-    if (!scope) return std::move(scope).error();
+    const auto scope = ScopeOf(visit, step.condition->expression);
+    if (!scope && scope.error().code == Code::kDataLoss) return scope.error();
+    if (!scope) return FailVisit(number, ErrorOf(visit, scope.error()));
     std::vector<app::Value::Member> members;
     for (const std::uint32_t used : step.condition->expression.Used()) {
       members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);

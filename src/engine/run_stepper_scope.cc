@@ -27,11 +27,12 @@ std::string_view KindName(RunTrigger::Kind kind) {
   return "";
 }
 
-Value EventValue(const RunTrigger& trigger) {
+Value EventValue(const RunTrigger& trigger, Value data) {
   return Value::Of(
       std::vector<Value::Member>{{"kind", Value::Text(std::string(KindName(trigger.kind)))},
                                  {"service", Value::Text(trigger.service)},
                                  {"key", Value::Text(trigger.key)},
+                                 {"data", std::move(data)},
                                  {"id", Value::Text(trigger.id)},
                                  {"execution", Value::Text(trigger.execution.Text())},
                                  {"time", Value::Text(FormatTime(trigger.time))}});
@@ -40,11 +41,11 @@ Value EventValue(const RunTrigger& trigger) {
 }  // namespace
 
 std::vector<Value> ScopeOfTrigger(const app::Program& program, const RunTrigger& trigger,
-                                  const app::Expression& expression) {
+                                  const Value& data, const app::Expression& expression) {
   std::vector<Value> values(std::size(app::kVariables));
   for (const std::uint32_t used : expression.Used()) {
     const auto variable = static_cast<app::Variable>(used);
-    if (variable == app::Variable::kEvent) values[used] = EventValue(trigger);
+    if (variable == app::Variable::kEvent) values[used] = EventValue(trigger, data);
     if (variable == app::Variable::kInputs) values[used] = program.Inputs();
     if (variable == app::Variable::kEnv) values[used] = program.Env();
   }
@@ -68,7 +69,7 @@ Result<std::vector<Value>> RunStepper::ScopeOf(const Visit& visit,
   for (const std::uint32_t used : expression.Used()) {
     switch (static_cast<app::Variable>(used)) {
       case app::Variable::kEvent:
-        values[used] = EventValue(run_.trigger);
+        values[used] = EventValue(run_.trigger, MESG_TRY(host_.Runs().ValueOf(run_.id, 0)));
         break;
       case app::Variable::kInputs:
         values[used] = program_.Inputs();
@@ -129,7 +130,7 @@ Result<Value> RunStepper::StepsFor(const Visit& visit, const app::Expression& ex
 Result<Value> RunStepper::ItemOf(std::uint32_t number) const {
   const auto scope = std::ranges::find(run_.scopes, number, &Run::Scope::number);
   if (scope == run_.scopes.end()) return Value();
-  const Value items = MESG_TRY(host_.Runs().ValueOf(run_.id, scope->visit));
+  const Value items = MESG_TRY(host_.Runs().ValueOf(run_.id, scope->visit | kItemsOf));
   if (items.kind() != Value::Kind::kList || scope->lane >= items.list().size()) return Value();
   return items.list()[scope->lane];
 }

@@ -193,6 +193,28 @@ TEST_F(StepsTest, ItemsRunSoManyAtOnceAndAreCollected) {
   EXPECT_THAT(Runs()[0]->scopes, IsEmpty());
 }
 
+TEST_F(StepsTest, ARetryGoesOnWithTheItemsThatAreLeft) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - id: all
+        foreach: "[10, 20, 30]"
+        steps: [ { task: shop.bill, with: { amount: "${ $item }" } } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  Succeed("bill", R"({"ok":true})");
+  Fail("bill", "no");
+  EXPECT_THAT(States(), ElementsAre("failed: no"));
+  Restart();
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id}));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":20})"));
+  Succeed("bill", R"({"ok":false})");
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(R"(all completed [{"ok":true},{"ok":false},{"ok":true}])"));
+}
+
 TEST_F(StepsTest, ManyItemsTakeManyTurns) {
   Install(R"(
   go:

@@ -205,20 +205,25 @@ void RunTable::Change(const RunPtr& before, const RunPtr& after) {
 
 void RunTable::TakeTurn(const Run& run) {
   const bool running = run.state != RunState::kQueued;
-  for (const std::string& lane : run.lanes) {
+  for (const std::string& name : run.lanes) {
+    const std::string key = keys::Lane(name, run.created_number);
     if (IsEnded(run.state)) {
-      const auto found = lanes_.find(lane);
-      if (found == lanes_.end() || found->second.erase(run.created_number) == 0) continue;
-      overlay_.Direct().Delete(keys::Lane(lane, run.created_number));
-      if (found->second.empty()) lanes_.erase(found);
+      const auto found = lanes_.find(name);
+      if (found == lanes_.end()) continue;
+      Lane& lane = found->second;
+      if (lane.running.erase(run.created_number) + lane.waiting.erase(run.created_number) > 0) {
+        overlay_.Direct().Delete(key);
+      }
+      if (lane.size() == 0) lanes_.erase(found);
       continue;
     }
-    const auto [turn, is_new] = lanes_[lane].try_emplace(run.created_number, Turn{run.id, running});
-    if (!is_new && turn->second.running == running) continue;
-    turn->second.running = running;
+    Lane& lane = lanes_[name];
+    auto& mine = running ? lane.running : lane.waiting;
+    if (!mine.emplace(run.created_number, run.id).second) continue;
+    (running ? lane.waiting : lane.running).erase(run.created_number);
     std::string value(run.id.Bytes());
     value += running ? '\1' : '\0';
-    overlay_.Direct().Put(keys::Lane(lane, run.created_number), value);
+    overlay_.Direct().Put(key, value);
   }
 }
 
@@ -251,7 +256,7 @@ void RunTable::Put(ItemEnded&& record) {
   overlay_.Put(keys::RunItem(record.run, record.visit, record.lane), std::move(record.value));
 }
 
-const std::map<std::uint64_t, RunTable::Turn>* RunTable::LaneOf(const std::string& lane) const {
+const RunTable::Lane* RunTable::LaneOf(const std::string& lane) const {
   const auto found = lanes_.find(lane);
   return found == lanes_.end() ? nullptr : &found->second;
 }
@@ -466,7 +471,8 @@ Result<void> RunTable::LoadLanes() {
         }
         const std::string lane(key.substr(1, key.size() - 1 - kNumber));
         const std::uint64_t number = keys::NumberOf(key.substr(key.size() - kNumber - 1));
-        lanes_[lane][number] = Turn{*id, value.back() != '\0'};
+        Lane& turns = lanes_[lane];
+        (value.back() != '\0' ? turns.running : turns.waiting)[number] = *id;
         return {};
       });
 }

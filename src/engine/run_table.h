@@ -71,12 +71,14 @@ class RunTable {
                                               std::uint32_t lane) const;
 
   // Turns.
-  struct Turn {
-    RunId run;
-    bool running = false;
+  /// The open runs of a lane, by their numbers.
+  struct Lane {
+    std::map<std::uint64_t, RunId> running;
+    std::map<std::uint64_t, RunId> waiting;
+    std::size_t size() const { return running.size() + waiting.size(); }
   };
-  /// The open runs of a lane by their numbers; null when there are none.
-  const std::map<std::uint64_t, Turn>* LaneOf(const std::string& lane) const;
+  /// Null when it has none.
+  const Lane* LaneOf(const std::string& lane) const;
 
   // Times.
   /// The next time at which something is due; none when nothing is.
@@ -140,7 +142,7 @@ class RunTable {
   std::uint64_t sealed_ = 0;
   std::uint64_t committed_ = 0;
 
-  std::map<std::string, std::map<std::uint64_t, Turn>, std::less<>> lanes_;
+  std::map<std::string, Lane, std::less<>> lanes_;
   std::map<std::pair<std::string, std::string>, Waiters> waiters_;
   std::map<WorkflowKey, Cursor> cursors_;
   std::map<WorkflowKey, TimePoint> schedules_;

@@ -177,6 +177,30 @@ TEST_F(TriggersTest, AnApplicationAndAServiceCannotShareAName) {
   EXPECT_EQ(reply.error().reason, "NAME_TAKEN");
 }
 
+TEST_F(TriggersTest, ACommitTakesSoManyRunsHoweverManyEventsItHolds) {
+  settings_.slice_bytes = 16 << 10;
+  Restart();
+  Install(R"(
+  sell: { on: shop.order, steps: [ { id: got, set: "${ .id }" } ] }
+)");
+  Commit();
+  constexpr std::size_t kEvents = 1000;
+  engine::Emit emit;
+  emit.source = source_.at("shop");
+  emit.events.resize(kEvents);
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    emit.events[i].key = "order";
+    emit.events[i].data = R"({"id":)" + std::to_string(i) + "}";
+  }
+  ASSERT_TRUE(Apply(std::move(emit)));
+  EXPECT_LT(engine_->PendingBytes(), 256U << 10);
+  Restart();
+  Pass(Duration(0));
+  EXPECT_THAT(States(), SizeIs(kEvents));
+  EXPECT_THAT(Story(kEvents - 1), ElementsAre("got completed 999"));
+  EXPECT_THAT(engine_->Current().Runs().Cursors(), IsEmpty());
+}
+
 // ---- Turns ----
 
 TEST_F(TriggersTest, RunsOfOneKeyGoOneAfterTheOther) {

@@ -10,6 +10,7 @@
 #include "api/grpc/errors.h"
 #include "api/grpc/service_wire.h"
 #include "app/check/check.h"
+#include "app/convert/read_application.h"
 #include "app/graph/drawing.h"
 #include "app/graph/graph.h"
 #include "model/service_definition.h"
@@ -114,6 +115,25 @@ void OutlineInput(const app::Input& input, v1::ApplicationOutline::Input& wire) 
   if (input.otherwise) wire.set_default_value(input.otherwise->Json());
 }
 
+/// What a file of the original says in another place, or in another way.
+void OutlineConverted(const app::ReadApplication& read, v1::ApplicationOutline& outline) {
+  outline.set_format(std::string(Name(read.format)));
+  for (const std::string& note : read.notes) outline.add_notes(ToUtf8(note));
+  std::set<std::string> env(outline.env().begin(), outline.env().end());
+  for (v1::ApplicationOutline::Use& use : *outline.mutable_services()) {
+    if (const auto texts = read.env_texts.find(use.alias()); texts != read.env_texts.end()) {
+      for (const auto& [key, text] : texts->second) (*use.mutable_env())[key] = text;
+    }
+    // A service may be named by a variable: "${ $env.X }".
+    const auto named = app::Template::Parse(use.use(), app::kVariables);
+    if (!named) continue;
+    Mentions mentions;
+    mentions.In(*named);
+    env.insert(mentions.env.begin(), mentions.env.end());
+  }
+  outline.mutable_env()->Assign(env.begin(), env.end());
+}
+
 }  // namespace
 
 void Outline(const app::ApplicationReading& reading, std::string_view yaml,
@@ -154,9 +174,24 @@ void Outline(const app::ApplicationReading& reading, std::string_view yaml,
 v1::ValidateApplicationResponse ValidateApplication(const v1::ValidateApplicationRequest& request) {
   v1::ValidateApplicationResponse response;
   const std::string& name = request.file().name();
-  const auto reading = app::ApplicationFile::Read(request.file().content());
+  const std::string& content = request.file().content();
+  const auto format = app::FormatOf(content);
+  app::ApplicationReading reading;
+  if (format == app::ApplicationFormat::kApplication) {
+    // Also what could be read of one with mistakes is compared with its services.
+    reading = app::ApplicationFile::Read(content);
+    Outline(reading, content, *response.mutable_outline());
+  } else {
+    auto read = app::ReadAnyApplication(content, name);
+    if (!read) {
+      Add(name, read.error(), *response.mutable_errors());
+      return response;
+    }
+    reading.file = read->file;
+    Outline(reading, content, *response.mutable_outline());
+    OutlineConverted(*read, *response.mutable_outline());
+  }
   std::map<std::string, ServiceDefinition> definitions;
-  Outline(reading, request.file().content(), *response.mutable_outline());
   for (v1::ApplicationOutline::Use& use : *response.mutable_outline()->mutable_services()) {
     const auto given = request.definitions().find(use.alias());
     if (given == request.definitions().end()) continue;

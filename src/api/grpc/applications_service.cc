@@ -8,6 +8,7 @@
 #include "api/grpc/run_wire.h"
 #include "api/grpc/unary.h"
 #include "app/check/check.h"
+#include "app/convert/read_application.h"
 #include "app/program/program.h"
 #include "mesg/v1/applications.grpc.pb.h"
 
@@ -92,11 +93,10 @@ class ApplicationsService final : public v1::Applications::CallbackService {
     return FinishLater(*context_, *call, [this, request, response]() -> Result<void> {
       v1::ValidateApplicationRequest whole = *request;
       // What was not given is looked up among the deployed ones.
-      const auto file =
-          app::ApplicationFile::Parse(request->file().content(), request->file().name());
-      if (file) {
+      const auto read = app::ReadAnyApplication(request->file().content(), request->file().name());
+      if (read) {
         const broker::CatalogPtr catalog = broker_.Deployed();
-        for (const app::ServiceUse& service : file->services) {
+        for (const app::ServiceUse& service : read->file.services) {
           if (whole.definitions().contains(service.alias)) continue;
           const auto found = catalog->Find(service.use);
           if (!found) continue;
@@ -182,7 +182,7 @@ class ApplicationsService final : public v1::Applications::CallbackService {
                       v1::DeployApplicationResponse& response) {
     const std::string& name = request.file().name();
     const app::ApplicationFile file =
-        MESG_TRY(app::ApplicationFile::Parse(request.file().content(), name));
+        MESG_TRY(app::ReadAnyApplication(request.file().content(), name)).file;
     const broker::CatalogPtr catalog = broker_.Deployed();
     const Bound bound = Bind(*catalog, file, request.services(), request.definitions());
     app::Findings findings = app::Check(file, bound.contracts);

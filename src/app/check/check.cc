@@ -71,12 +71,32 @@ class Checker {
     check(workflow.condition);
     check(workflow.on.condition);
     check(workflow.order);
-    if (workflow.concurrency) check(workflow.concurrency->key);
-    if (workflow.dedupe) check(workflow.dedupe->key);
+    CheckIsOurs(workflow.order);
+    if (workflow.concurrency) {
+      check(workflow.concurrency->key);
+      CheckIsOurs(workflow.concurrency->key);
+    }
+    if (workflow.dedupe) {
+      check(workflow.dedupe->key);
+      CheckIsOurs(workflow.dedupe->key);
+    }
+    if (workflow.on.kind == Trigger::Kind::kSchedule) {
+      CheckIsOurs(workflow.condition);
+      CheckIsOurs(workflow.on.condition);
+    }
     scope.done = &done_;
     CheckSteps(workflow.steps, scope);
     done_ = {};
     CheckSteps(workflow.on_error, scope);
+  }
+
+  // Where a decision depends on it that cannot wait for the helper.
+  void CheckIsOurs(const std::optional<PlacedExpression>& expression) {
+    if (!expression || !expression->expression.NeedsHelper()) return;
+    findings_.Report(expression->place, [] {
+      return "here only what Core evaluates itself can stand (docs/reference/expressions.md lists "
+             "it), this needs the helper";
+    });
   }
 
   Type TypeOfTrigger(const Trigger& trigger) {
@@ -214,6 +234,7 @@ class Checker {
     return {};
   }
   Type CheckAction(const AwaitStep& step, const Scope& scope) {
+    CheckIsOurs(step.condition);
     const EventDefinition* const event = names_.Event(step.event);
     Scope awaited = scope;
     awaited.data = event == nullptr ? Type() : Type::Of(event->data);

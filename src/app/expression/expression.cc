@@ -50,7 +50,7 @@ Result<Expression> Expression::Parse(std::string_view source,
   return Expression(std::move(parsed));
 }
 
-bool Expression::NeedsHelper() const { return parsed_->needs_helper; }
+bool Expression::NeedsHelper() const { return parsed_ != nullptr && parsed_->needs_helper; }
 const std::vector<std::uint32_t>& Expression::Used() const { return parsed_->used; }
 std::string Expression::ToJq() const { return app::ToJq(*parsed_->root); }
 

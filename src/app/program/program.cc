@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/convert/read_application.h"
 #include "base/encoding.h"
 
 namespace mesg::app {
@@ -137,7 +138,7 @@ std::optional<std::uint32_t> Flow::FindStep(std::string_view id) const {
 
 Result<std::shared_ptr<const Program>> Program::Compile(const ProgramSource& source) {
   const std::shared_ptr<Program> program(new Program());
-  program->file_ = MESG_TRY(ApplicationFile::Parse(source.text, source.file_name));
+  program->file_ = MESG_TRY(ReadAnyApplication(source.text, source.file_name)).file;
   program->hash_ = source.Hash();
   const ApplicationFile& file = program->file_;
   program->inputs_ = MESG_TRY(ReadInputs(file, source.inputs));
