@@ -212,7 +212,8 @@ TEST_F(StepsTest, ARetryGoesOnWithTheItemsThatAreLeft) {
   Succeed("bill", R"({"ok":false})");
   Succeed("bill", R"({"ok":true})");
   EXPECT_THAT(States(), ElementsAre("completed"));
-  EXPECT_THAT(Story(), testing::Contains(R"(all completed [{"ok":true},{"ok":false},{"ok":true}])"));
+  EXPECT_THAT(Story(),
+              testing::Contains(R"(all completed [{"ok":true},{"ok":false},{"ok":true}])"));
 }
 
 TEST_F(StepsTest, ManyItemsTakeManyTurns) {
