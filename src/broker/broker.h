@@ -336,6 +336,9 @@ class Broker {
 
  private:
   Broker(const Clock& clock, Settings settings);
+  Result<RunPage> ReadRuns(const RunQuery& query) const;
+  /// What the open ones of a page wait for.
+  Result<void> AddWaits(RunPage& page);
   // Implementation in broker.cc.
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -295,7 +295,39 @@ Result<RunView> Broker::GetRun(const engine::RunId& id, std::uint32_t after_step
   return view;
 }
 
+Result<void> Broker::AddWaits(RunPage& page) {
+  for (const auto& slot : impl_->slots) {
+    std::vector<RunView*> open;
+    for (RunView& view : page.runs) {
+      const bool here = &impl_->SlotOfExecution(view.run->id) == slot.get();
+      if (here && !engine::IsEnded(view.run->state)) open.push_back(&view);
+    }
+    if (open.empty()) continue;
+    // Of one turn: a page is short.
+    const auto views = MESG_TRY(LookDurably<std::vector<RunView>>(
+        *slot->thread, [&open](Partition& partition) -> Result<std::vector<RunView>> {
+          std::vector<RunView> seen;
+          for (const RunView* view : open) {
+            seen.push_back(MESG_TRY(LookAtRun(partition, view->run->id)));
+          }
+          return seen;
+        }));
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (views[i].run == nullptr) continue;
+      open[i]->waiting_for = views[i].waiting_for;
+      open[i]->waiting_since = views[i].waiting_since;
+    }
+  }
+  return {};
+}
+
 Result<RunPage> Broker::ListRuns(const RunQuery& query) {
+  RunPage page = MESG_TRY(ReadRuns(query));
+  MESG_TRY(AddWaits(page));
+  return page;
+}
+
+Result<RunPage> Broker::ReadRuns(const RunQuery& query) const {
   const bool only_failed = OnlyFailed(query);
   Position start(2);
   bool resumed = false;

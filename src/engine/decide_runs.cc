@@ -308,6 +308,16 @@ Result<void> Engine::Take(EmitOwn&& emit, TimePoint now) {
 }
 
 Result<void> Engine::Take(AwaitEvent&& await, TimePoint) {
+  // What one event means for all that wait for it is one commit.
+  const auto* waiting = Runs().WaitersOf(await.service, await.key);
+  if (waiting != nullptr && waiting->size() >= settings_.max_waiters) {
+    const Waiter waiter = MESG_TRY(DecodeWaiter(await.waiter));
+    Send(await.run.Slot(),
+         EventArrived{await.run, await.visit, waiter.attempt, "",
+                      fmt::format("{} steps wait for the event {} of {}, the limit",
+                                  waiting->size(), await.key, await.service)});
+    return {};
+  }
   Add(WaiterPut{std::move(await.service), std::move(await.key), await.run, await.visit,
                 std::move(await.waiter)});
   return {};

@@ -45,6 +45,8 @@ struct Settings {
   RetryPolicy default_retry = {};
   /// Runs that have not ended. With more, triggers wait.
   std::uint64_t max_open_runs = 2'000'000;
+  /// Steps that wait for one event of one service.
+  std::uint64_t max_waiters = 10'000;
   /// What a run is started with, and what a task is given, at most.
   std::uint64_t payload_bytes = std::uint64_t{4} << 20;
   /// How long ended runs are kept, and failed ones, which somebody may want to retry.

@@ -271,6 +271,19 @@ TEST_F(StepsTest, AnAwaitHearsTheEventItIsFor) {
   EXPECT_EQ(engine_->Current().Runs().WaitersOf("shop", "paid"), nullptr);
 }
 
+TEST_F(StepsTest, SoManyStepsMayWaitForOneEvent) {
+  settings_.max_waiters = 2;
+  Restart();
+  Install(R"(
+  go: { on: { manual: {} }, steps: [ { await: shop.paid } ] }
+)");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(States(), ElementsAre("running", "running",
+                                    "failed: 2 steps wait for the event paid of shop, the limit"));
+  Emit("paid", R"({"id":1})");
+  EXPECT_THAT(States(), ElementsAre("completed", "completed", testing::StartsWith("failed")));
+}
+
 TEST_F(StepsTest, APersonDecides) {
   Install(R"(
   go:

@@ -86,7 +86,8 @@ Result<Value> ReadInputs(const ApplicationFile& file,
       members.emplace_back(input.parameter.key, *input.otherwise);
     }
   }
-  for (const auto& [key, json] : given) {
+  for (const auto& each : given) {
+    const std::string& key = each.first;
     const bool known = std::ranges::any_of(
         file.inputs, [&](const Input& input) { return input.parameter.key == key; });
     if (known) continue;
