@@ -140,6 +140,10 @@ Partition::World Broker::Impl::WorldOf(engine::PartitionId id) {
   world.fatal = [this](const Error& error) {
     if (!fatal_told.exchange(true)) fatal(error);
   };
+  world.secrets = settings.secrets;
+  world.find_instance = [this](const std::string& hash) {
+    return catalog.With([&](const CatalogPtr& current) { return current->FindInstance(hash); });
+  };
   world.random = [generator = std::make_shared<std::mt19937_64>(std::random_device()())] {
     return std::uniform_real_distribution<double>(0, 1)(*generator);
   };

@@ -52,6 +52,9 @@ struct Settings {
   /// Evaluates what Core does not evaluate itself, and answers once, from any thread. Unavailable
   /// is tried again. None: such expressions fail.
   std::function<void(const app::HelperCall&, std::function<void(Result<app::Value>)>)> helper;
+  /// What $secrets.NAME stands for, asked for when work that mentions it is handed out. Any thread,
+  /// at once. None: no secret is set.
+  app::Deferred::Secrets secrets;
 };
 
 using WorkerId = std::uint64_t;
@@ -272,7 +275,8 @@ class Broker {
   /// Checks delivery ids (PermissionDenied when one is not of `instance_hash`; pass "" when the
   /// caller has no token, as classic workers) and outputs, then records. Outputs that break the
   /// contract fail the execution for good, with an error that names the parameter, and are answered
-  /// InvalidArgument.
+  /// InvalidArgument. Where an answer repeats a secret that the execution was given, `***` is
+  /// checked and recorded in its place.
   void Answer(const std::string& instance_hash, const std::string& worker,
               std::vector<DeliveryAnswer> answers,
               std::function<void(std::vector<Result<engine::Emitted>>)> reply);

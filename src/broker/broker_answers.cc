@@ -35,6 +35,28 @@ Result<void> CheckAnswer(const DeployedInstance& instance, const Execution& exec
   return CheckMoves(answer.moves, payload_bytes);
 }
 
+/// Takes the secrets that the worker was given out of all that is to be recorded or checked, whose
+/// errors repeat some of it.
+void Redact(const Redactor& redactor, DeliveryAnswer& answer) {
+  if (redactor.empty()) return;
+  if (auto* success = std::get_if<engine::Success>(&answer.result)) {
+    success->output_key = redactor.Text(success->output_key);
+    success->outputs = redactor.Json(success->outputs);
+  } else if (auto* failure = std::get_if<engine::Failure>(&answer.result)) {
+    failure->error = redactor.Text(failure->error);
+  }
+  for (engine::NewEvent& event : answer.events) {
+    event.key = redactor.Text(event.key);
+    event.data = redactor.Json(event.data);
+    event.id = redactor.Text(event.id);
+    event.traceparent = redactor.Text(event.traceparent);
+  }
+  for (engine::KeyMove& move : answer.moves) {
+    move.key = redactor.Text(move.key);
+    if (move.value) move.value = redactor.Json(*move.value);
+  }
+}
+
 /// What can be told without knowing the execution; the delivery stays the worker's.
 Result<void> CheckAlone(const DeliveryAnswer& answer, std::size_t commit_bytes) {
   const std::size_t weight = WeightOf(answer.events, answer.moves);
@@ -66,12 +88,16 @@ Result<Judged> Judge(Partition& partition, Batch& batch, std::size_t i, double r
   Judged judged;
   judged.answer = engine::Answer{id, batch.refs[i].attempt, batch.worker, {}, {}, {}, random};
   if (execution != nullptr && !IsFinal(execution->state)) {
+    const Redactor secrets = partition.Secrets().For(*execution);
+    Redact(secrets, given);
     const InstancePtr instance = batch.catalog->FindInstance(execution->source->instance_hash);
     if (instance != nullptr) {
       auto checked = CheckAnswer(*instance, *execution, given, batch.payload_bytes);
       if (!checked) {
         // Another attempt would break the contract the same way.
         judged.error = std::move(checked).error();
+        if (!secrets.empty())
+          judged.error->message += "; a secret in it counts as the text \"***\"";
         judged.answer.result = engine::Failure{judged.error->message, /*permanent=*/true};
         return judged;
       }

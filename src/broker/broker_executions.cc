@@ -369,7 +369,10 @@ void Broker::RefuseDelivery(WorkerId worker, const std::string& delivery_id,
   if (slot == nullptr || !ref) return;
   slot->thread->SubmitAlways(
       [worker, delivery_id, reason, id = ref->execution](Partition& partition, TimePoint now) {
-        partition.Workers().Refuse(worker, id, delivery_id, reason, now);
+        const Execution* const execution = partition.GetEngine().Current().FindOpen(id);
+        const std::string shown =
+            execution == nullptr ? reason : partition.Secrets().For(*execution).Text(reason);
+        partition.Workers().Refuse(worker, id, delivery_id, shown, now);
       });
 }
 

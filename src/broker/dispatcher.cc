@@ -147,6 +147,20 @@ void Dispatcher::Pump(const std::string& instance_hash, TimePoint now) {
 void Dispatcher::HandOut(const ExecutionId& id, Worker& worker, TimePoint now) {
   const Execution& execution = *world_.find(id);
   Unqueue(id);
+  std::optional<Execution> filled;
+  if (!execution.deferred.empty()) {
+    auto inputs = world_.fill(execution);
+    if (!inputs) {
+      // Never handed out, so that even an `effect: once` has not happened. Somebody may set the
+      // secret before the next attempt.
+      engine::Answer failed{id, execution.CurrentAttempt(), "", {}, {}, {}, world_.random()};
+      failed.result = engine::Failure{std::move(inputs).error().message, /*permanent=*/false};
+      world_.submit(engine::Answers{{std::move(failed)}});
+      return;
+    }
+    filled = execution;
+    filled->inputs = *std::move(inputs);
+  }
   Lease lease;
   lease.worker = &worker;
   lease.attempt = execution.CurrentAttempt();
@@ -160,7 +174,8 @@ void Dispatcher::HandOut(const ExecutionId& id, Worker& worker, TimePoint now) {
   worker.held.insert(id);
   ++deliveries_;
   Touch(worker);
-  worker.sink->Deliver(Delivery{lease.delivery_id, execution, lease.attempt, lease.deadline});
+  worker.sink->Deliver(
+      Delivery{lease.delivery_id, filled ? *filled : execution, lease.attempt, lease.deadline});
   leases_.insert_or_assign(id, std::move(lease));
 }
 

@@ -34,6 +34,8 @@ class Dispatcher {
     std::function<const Execution*(const ExecutionId&)> find;
     /// Asks the engine to decide; its effects come back here.
     std::function<void(engine::Command)> submit;
+    /// The inputs of an execution that has deferred ones, with their secrets.
+    std::function<Result<std::string>(const Execution&)> fill;
     /// 0..1, for the jitter of pauses.
     std::function<double()> random;
   };

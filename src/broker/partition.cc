@@ -37,10 +37,13 @@ Partition::Partition(std::unique_ptr<engine::Engine> engine, store::Store& store
     : engine_(std::move(engine)),
       store_(store),
       world_(std::move(world)),
+      secrets_(world_.secrets, world_.find_instance),
       dispatcher_(ids,
                   Dispatcher::World{
                       [this](const ExecutionId& id) { return engine_->Current().FindOpen(id); },
-                      [this](engine::Command command) { Owe(std::move(command)); }, world_.random},
+                      [this](engine::Command command) { Owe(std::move(command)); },
+                      [this](const Execution& execution) { return secrets_.Fill(execution); },
+                      world_.random},
                   first_delivery_number, worker_credits),
       listeners_(engine_->GetSettings().partition, engine_->Current().Numbers().next_sequence,
                  world_.lagging) {}
@@ -339,6 +342,7 @@ void Partition::Tell(const ExecutionId& id, const engine::ExecutionPtr& executio
 void Partition::Perform(const engine::Finished& effect, TimePoint now) {
   ++counted_.results;
   Tell(effect.execution->id, effect.execution);
+  secrets_.Forget(effect.execution->id);
   dispatcher_.On(effect, now);
 }
 

@@ -14,6 +14,7 @@
 #include "broker/catalog.h"
 #include "broker/delivery_id.h"
 #include "broker/dispatcher.h"
+#include "broker/given_secrets.h"
 #include "broker/listeners.h"
 #include "broker/sinks.h"
 #include "engine/engine.h"
@@ -51,6 +52,8 @@ class Partition {
     std::function<void(ListenerId, std::uint64_t next)> lagging;
     std::function<void(const Error&)> fatal;
     std::function<double()> random;
+    app::Deferred::Secrets secrets;
+    GivenSecrets::FindInstance find_instance;
   };
   using Reply = std::function<void(Result<engine::Reply>)>;
 
@@ -96,6 +99,7 @@ class Partition {
 
   Dispatcher& Workers() { return dispatcher_; }
   const Dispatcher& Workers() const { return dispatcher_; }
+  const GivenSecrets& Secrets() const { return secrets_; }
   Listeners& Live() { return listeners_; }
   const Listeners& Live() const { return listeners_; }
   const engine::Engine& GetEngine() const { return *engine_; }
@@ -138,6 +142,7 @@ class Partition {
   const std::unique_ptr<engine::Engine> engine_;
   store::Store& store_;
   const World world_;
+  GivenSecrets secrets_;
   std::deque<engine::Command> owed_;  // Before the dispatcher, which adds to it.
   Dispatcher dispatcher_;
   Listeners listeners_;

@@ -126,8 +126,8 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
 
   const auto database = MESG_TRY(store::rocks::RocksDatabase::Open(StoreOptions(config)));
   const std::unique_ptr<store::Store> store = database->Partition(0);
-  // Behind the database, whose lock says that no other Core uses the directory. Whoever resolves
-  // $secrets.NAME at a dispatch is given `secrets->Get` from here.
+  // Behind the database, whose lock says that no other Core uses the directory. Before those that
+  // ask it when work is handed out.
   const auto secrets = MESG_TRY(store::SecretStore::Open(SecretOptions(config), clock));
   // Before the broker, which asks it and is destroyed first.
   runtime::ExpressionHelper helper({.program = installation.helpers / "mesg-eval"});
@@ -138,6 +138,7 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
     // Too much waits for it: a reason to ask again later, none to fail.
     if (!asked) reply(Unavailable("{}", asked.error().message));
   };
+  settings.secrets = [&secrets](std::string_view name) { return secrets->Get(name); };
   settings.delivery_key = MESG_TRY(ReadOrMakeDeliveryKey(config.directories.data / "delivery.key"));
   const auto broker =
       MESG_TRY(broker::Broker::Start({store.get()}, clock, std::move(settings),

@@ -22,9 +22,18 @@ Result<const Value*> MemberOf(const Value& object, std::string_view key, Value::
   return found;
 }
 
+bool IsStep(const Value& step) {
+  return step.kind() == Value::Kind::kNumber || step.kind() == Value::Kind::kString;
+}
+
+bool MentionsSecrets(const Expression& expression) {
+  return std::ranges::count(expression.Used(), kSecretsAt) > 0;
+}
+
 Result<Deferred::Part> ReadPart(const Value& from) {
   Deferred::Part part;
   part.path = MESG_TRY(MemberOf(from, "path", Value::Kind::kList))->list();
+  if (!std::ranges::all_of(part.path, IsStep)) return Damaged();
   std::vector<std::string> texts;
   for (const Value& text : MESG_TRY(MemberOf(from, "texts", Value::Kind::kList))->list()) {
     if (text.kind() != Value::Kind::kString) return Damaged();
@@ -33,14 +42,50 @@ Result<Deferred::Part> ReadPart(const Value& from) {
   std::vector<Expression> expressions;
   for (const Value& source : MESG_TRY(MemberOf(from, "expressions", Value::Kind::kList))->list()) {
     if (source.kind() != Value::Kind::kString) return Damaged();
-    expressions.push_back(MESG_TRY(Expression::Parse(source.text(), kVariables)));
+    auto expression = Expression::Parse(source.text(), kVariables);
+    if (!expression || expression->NeedsHelper()) return Damaged();
+    expressions.push_back(*std::move(expression));
   }
   if (texts.size() != expressions.size() + 1) return Damaged();
   part.text = Template::Of(std::move(texts), std::move(expressions));
-  part.input = MESG_TRY(MemberOf(from, "input", Value::Kind::kList))->list().front();
+  const Value::List& input = MESG_TRY(MemberOf(from, "input", Value::Kind::kList))->list();
+  if (input.size() != 1) return Damaged();
+  part.input = input.front();
   part.scope = MESG_TRY(MemberOf(from, "scope", Value::Kind::kList))->list();
   if (part.scope.size() != std::size(kVariables)) return Damaged();
   return part;
+}
+
+// "headers.items[2]"
+std::string TextOf(std::span<const Value> path) {
+  std::string text;
+  for (const Value& step : path) {
+    if (step.kind() == Value::Kind::kNumber) {
+      text += fmt::format("[{}]", step.Json());
+    } else {
+      text += (text.empty() ? "" : ".") + step.text();
+    }
+  }
+  return text;
+}
+
+// $secrets as `expression` sees it: only what it names.
+Result<Value> SecretsFor(const Expression& expression, const Deferred::Secrets& secrets,
+                         std::vector<std::string>& used) {
+  std::vector<Value::Member> named;
+  for (const PathUse& path : expression.Paths()) {
+    if (path.variable != kSecretsAt || path.keys.empty()) continue;
+    const std::string& name = path.keys.front();
+    auto secret = MESG_TRY(secrets(name));
+    if (!secret) {
+      return FailedPrecondition("the secret {} is not set; set it with mesg secret set {}", name,
+                                name)
+          .Because("SECRET_NOT_FOUND");
+    }
+    used.push_back(*secret);
+    named.emplace_back(name, Value::Text(*std::move(secret)));
+  }
+  return Value::Of(std::move(named));
 }
 
 // `at` with `value` in the place of what is at `path`.
@@ -101,25 +146,31 @@ Result<std::string> Deferred::Fill(std::string_view inputs, const Secrets& secre
     std::vector<Value> values;
     for (const Expression& expression : part.text.Expressions()) {
       std::vector<Value> scope = part.scope;
-      std::vector<Value::Member> named;
-      for (const PathUse& path : expression.Paths()) {
-        if (path.variable != kSecretsAt || path.keys.empty()) continue;
-        const std::string& name = path.keys.front();
-        auto secret = MESG_TRY(secrets(name));
-        if (!secret) {
-          return FailedPrecondition("the secret {} is not set; set it with mesg secret set {}",
-                                    name, name)
-              .Because("SECRET_NOT_FOUND");
-        }
-        used.push_back(*secret);
-        named.emplace_back(name, Value::Text(*std::move(secret)));
+      const bool secret = MentionsSecrets(expression);
+      if (secret) scope[kSecretsAt] = MESG_TRY(SecretsFor(expression, secrets, used));
+      auto evaluated = expression.Evaluate(part.input, scope);
+      if (!evaluated) {
+        return InvalidArgument(
+            "{}: {} fails: {}", TextOf(part.path), expression.ToJq(),
+            secret ? "why is left out, because it could tell a secret" : evaluated.error().message);
       }
-      scope[kSecretsAt] = Value::Of(std::move(named));
-      values.push_back(MESG_TRY(expression.Evaluate(part.input, scope)));
+      values.push_back(*std::move(evaluated));
     }
     value = With(value, part.path, part.text.Fill(values));
   }
   return value.Json();
+}
+
+std::set<std::string> Deferred::Names() const {
+  std::set<std::string> names;
+  for (const Part& part : parts) {
+    for (const Expression& expression : part.text.Expressions()) {
+      for (const PathUse& path : expression.Paths()) {
+        if (path.variable == kSecretsAt && !path.keys.empty()) names.insert(path.keys.front());
+      }
+    }
+  }
+  return names;
 }
 
 }  // namespace mesg::app

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,13 @@ struct Deferred {
 
   /// The value of a secret; none when it is not set.
   using Secrets = std::function<Result<std::optional<std::string>>(std::string_view name)>;
-  /// `inputs` with its parts filled in. `used` gets the values of the secrets.
-  /// FailedPrecondition when a secret is not set, InvalidArgument when an expression fails.
+  /// `inputs` with its parts filled in. `used` gets the values of the secrets, also when it fails.
+  /// FailedPrecondition when a secret is not set, InvalidArgument when an expression fails. No
+  /// error holds anything that was made of a secret.
   Result<std::string> Fill(std::string_view inputs, const Secrets& secrets,
                            std::vector<std::string>& used) const;
+  /// Of the secrets it mentions.
+  std::set<std::string> Names() const;
 };
 
 }  // namespace mesg::app
