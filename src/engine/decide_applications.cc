@@ -169,6 +169,9 @@ Result<void> Engine::Take(ApplicationMoved&& moved, TimePoint now) {
 Result<void> Engine::Take(const ApplicationForgotten&, TimePoint) { return {}; }
 
 void Engine::ForgetIfUnused(const std::string& name, const std::string& version) {
+  // Runs of it elsewhere may start others here, and messages that need it may be under way; which
+  // this partition alone cannot know.
+  if (settings_.partitions > 1) return;
   const ApplicationPtr application = Runs().FindApplication(name, version);
   if (application == nullptr || application->state != Application::State::kReplaced ||
       Runs().Runs(name, version).kept > 0) {

@@ -211,7 +211,9 @@ class Engine : private RunHost {
   Result<void> Take(const EventArrived& arrived, TimePoint now);
   Result<Created> CreateForRun(CreateForStep& create, TimePoint now);
   Result<bool> IsRepeated(const StartRun& start, const app::Workflow& workflow,
-                          const app::Program& program, TimePoint now);
+                          const app::Program& program, TimePoint now,
+                          std::optional<IdRemembered>& remember) const;
+  Result<std::optional<RunId>> OldestToReplace(const RunTable::Lane& lane, std::size_t limit) const;
   Result<std::vector<std::string>> LanesOf(const StartRun& start, const app::Workflow& workflow,
                                            const app::Program& program) const;
   Result<void> StartQueued(const std::string& lane, TimePoint now);

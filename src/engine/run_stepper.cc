@@ -70,6 +70,14 @@ RunPtr RunStepper::Finish() {
 Result<void> RunStepper::Begin() {
   run_.state = RunState::kRunning;
   if (flow_.workflow->timeout) run_.deadline = now_ + *flow_.workflow->timeout;
+  if (!run_.active.empty()) {  // By a retry or reset: its steps have waited for their turn too.
+    for (Visit& visit : run_.active) {
+      const app::Step& step = *NodeOf(visit).step;
+      if (step.timeout && visit.state != VisitState::kCatching)
+        visit.deadline = now_ + *step.timeout;
+    }
+    return Advance();
+  }
   const auto first = flow_.nodes[0].First(app::Node::kBody);
   if (!first) return EndRun(RunState::kCompleted, "null");
   Open(*first, 0, app::Node::kBody, 0, Purpose::kNormal);

@@ -52,7 +52,7 @@ class RunStepper {
   RunStepper(RunHost& host, const app::Program& program, Run run, TimePoint now);
 
   // What may happen to a run. Each is ignored when the run is no longer waiting for it.
-  /// Begins with the first step.
+  /// Begins with the first step, or goes on where Retry or Reset brought it.
   Result<void> Begin();
   /// The same, in a turn of its own.
   Result<void> BeginLater();
@@ -74,9 +74,9 @@ class RunStepper {
   Result<void> FailAtOnce(StepError error);
   /// Whether Retry, or Reset to a step, would be refused.
   Result<void> MayGoOn(const std::optional<std::string>& reset_to) const;
-  /// Goes on where it failed. FailedPrecondition when that cannot be.
+  /// Has it wait for its turn, to go on where it failed. FailedPrecondition when that cannot be.
   Result<void> Retry();
-  /// Goes back to a step, "" for the first. FailedPrecondition when that cannot be.
+  /// The same, at a step, "" for the first.
   Result<void> Reset(std::string_view step);
 
   /// Everything that is decided becomes facts. The run as it is then.

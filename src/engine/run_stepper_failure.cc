@@ -234,7 +234,8 @@ Result<void> RunStepper::Cancel(const std::string& reason) {
         .Because("RUN_ENDED");
   }
   const std::string why = reason.empty() ? "cancelled" : "cancelled: " + reason;
-  if (run_.state == RunState::kQueued || run_.cancelled) {
+  // A queued one has something to undo when it was reset to a later step.
+  if ((run_.state == RunState::kQueued && run_.undo.empty()) || run_.cancelled) {
     run_.error = StepError{why, "CANCELLED", ""};
     return EndRun(RunState::kCancelled, "");
   }
@@ -282,8 +283,7 @@ Result<void> RunStepper::Retry() {
   run_.active = std::exchange(run_.interrupted, {});
   for (Visit& visit : run_.active) {
     if (visit.state != VisitState::kCatching) visit.error.reset();
-    const app::Step* const step = NodeOf(visit).step;
-    if (visit.deadline && step->timeout) visit.deadline = now_ + *step->timeout;
+    visit.deadline.reset();
     if (HasChildren(visit.number)) continue;
     Visit again = visit;
     again.number = run_.next_visit++;
@@ -298,7 +298,7 @@ Result<void> RunStepper::Retry() {
     Move(again, VisitState::kReady);
     visit = std::move(again);
   }
-  return Advance();
+  return {};
 }
 
 Result<std::uint32_t> RunStepper::NodeToResetTo(std::string_view step) const {
@@ -338,21 +338,20 @@ Result<void> RunStepper::Reset(std::string_view step) {
   const std::uint32_t node = MESG_TRY(NodeToResetTo(step));
   std::erase_if(run_.done, [node](const Run::Done& done) { return done.node >= node; });
   std::erase_if(run_.undo, [node](const Run::Done& undo) { return undo.node >= node; });
-  run_.scopes.clear();
+  // What is to be undone may have to see its item.
+  if (run_.undo.empty()) run_.scopes.clear();
   run_.undone = false;
   GoOn();
   run_.interrupted.clear();
-  if (node == 0) return EndRun(RunState::kCompleted, "null");
-  Open(node, 0, app::Node::kBody, 0, Purpose::kNormal);
-  return Advance();
+  if (node != 0) Open(node, 0, app::Node::kBody, 0, Purpose::kNormal).deadline.reset();
+  return {};
 }
 
 void RunStepper::GoOn() {
-  run_.state = RunState::kRunning;
+  run_.state = RunState::kQueued;
   run_.error.reset();
   run_.ended = TimePoint();
   run_.cancelled = false;
-  if (flow_.workflow->timeout) run_.deadline = now_ + *flow_.workflow->timeout;
 }
 
 }  // namespace mesg::engine

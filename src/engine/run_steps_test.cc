@@ -78,6 +78,60 @@ TEST_F(StepsTest, AFailedRunGoesOnWhereItFailed) {
   EXPECT_THAT(States(), ElementsAre("completed"));
 }
 
+TEST_F(StepsTest, WhatUndoesAnItemSeesTheItem) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - foreach: '["a", "b"]'
+        steps:
+          - { set: 1, compensate: [ { task: shop.refund, with: { amount: "${ $item }" } } ] }
+      - { id: ship, task: shop.ship, with: { to: x } }
+      - { id: last, task: shop.ship, with: { to: y } }
+)");
+  ASSERT_TRUE(Start("go"));
+  Succeed("ship", R"({"number":1})");
+  Fail("ship");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":"b"})"));
+  Restart();
+  Succeed("refund", R"({"ok":true})");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":"a"})"));
+  Succeed("refund", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("failed: no"));
+}
+
+TEST_F(StepsTest, WhatUndoesAnItemSeesTheItemAfterAReset) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - foreach: '["a"]'
+        steps:
+          - { set: 1, compensate: [ { task: shop.refund, with: { amount: "${ $item }" } } ] }
+      - { id: ship, task: shop.ship, with: { to: x } }
+)");
+  ASSERT_TRUE(Start("go"));
+  Succeed("ship", R"({"number":1})");
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id, "ship"}));
+  Fail("ship");
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":"a"})"));
+}
+
+TEST_F(StepsTest, ARetriedStepHasItsTimeoutAgain) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { id: ship, task: shop.ship, with: { to: x }, timeout: 5s } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  Pass(std::chrono::seconds(6));
+  EXPECT_THAT(States(), ElementsAre("failed: ship took longer than 5s"));
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id}));
+  EXPECT_THAT(States(), ElementsAre("running"));
+  Pass(std::chrono::seconds(6));
+  EXPECT_THAT(States(), ElementsAre("failed: ship took longer than 5s"));
+}
+
 TEST_F(StepsTest, InputsThatDoNotFitFailTheStep) {
   Install(R"(
   sell:

@@ -354,5 +354,121 @@ TEST_F(TriggersTest, ParkedRunsAreInTheStoreOnly) {
   EXPECT_EQ(engine_->Current().Runs().OpenRuns(), 0u);
 }
 
+TEST_F(TriggersTest, ARetriedRunWaitsForItsTurn) {
+  Install(R"(
+  sell:
+    on: shop.order
+    concurrency: 1
+    steps: [ { task: shop.bill, with: { amount: "${ .id }" } } ]
+  row:
+    on: shop.paid
+    order: "1"
+    steps: [ { task: shop.ship, with: { to: "${ .id | tostring }" } } ]
+)");
+  for (const auto* event : {"order", "paid"}) {
+    Emit(event, R"({"id":1})");
+    Emit(event, R"({"id":2})");
+  }
+  Fail("bill");
+  Fail("ship");
+  Pass(Duration(0));
+  EXPECT_THAT(States(), ElementsAre("failed: no", "running", "failed: no", "running"));
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id}));
+  ASSERT_TRUE(Apply(RetryRun{Runs()[2]->id}));
+  EXPECT_THAT(States(), ElementsAre("queued", "running", "queued", "running"));
+  Restart();
+  Succeed("bill", R"({"ok":true})");
+  Succeed("ship", R"({"number":1})");
+  Pass(Duration(0));
+  EXPECT_THAT(States(), ElementsAre("running", "completed", "running", "completed"));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":1})", R"(ship {"to":"1"})"));
+  ASSERT_TRUE(Apply(RetryRun{Runs()[1]->id, ""}));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[1]->id, ""}));
+  EXPECT_THAT(States()[1], "cancelled: cancelled");
+}
+
+TEST_F(TriggersTest, ARunThatFailedForItsConditionWaitsForItsTurnWhenRetried) {
+  Install(R"(
+  sell:
+    on: shop.order
+    if: .total + 1 > 0
+    concurrency: 1
+    steps: [ { task: shop.bill, with: { amount: "${ .id }" } } ]
+)");
+  Emit("order", R"({"id":1,"total":"none"})");
+  Emit("order", R"({"id":2,"total":2})");
+  ASSERT_THAT(States(), SizeIs(2));
+  ASSERT_TRUE(Apply(RetryRun{Runs()[0]->id}));
+  EXPECT_THAT(States(), ElementsAre("queued", "running"));
+}
+
+TEST_F(TriggersTest, WhatIsBeingUndoneIsNotReplacedAgain) {
+  Install(R"(
+  sell:
+    on: shop.order
+    concurrency: { limit: 1, when_full: replace }
+    steps:
+      - { set: 1, compensate: [ { task: shop.refund, with: { amount: "${ .id }" } } ] }
+      - { task: shop.bill, with: { amount: "${ .id }" } }
+)");
+  for (int i = 1; i <= 3; ++i) Emit("order", R"({"id":)" + std::to_string(i) + "}");
+  EXPECT_THAT(States(), ElementsAre("compensating: cancelled: a newer run took its place",
+                                    "cancelled: cancelled: a newer run took its place", "queued"));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":1})"));
+  Succeed("refund", R"({"ok":true})");
+  Pass(Duration(0));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(bill {"amount":3})"));
+}
+
+TEST_F(TriggersTest, WhatARunUndoesIsNotCutShortByTheRunThatStartedIt) {
+  Install(R"(
+  go: { on: { manual: {} }, steps: [ { run: inner } ] }
+  inner:
+    on: { manual: {} }
+    steps:
+      - { set: 1, compensate: [ { task: shop.refund, with: { amount: 1 } } ] }
+      - { task: shop.bill, with: { amount: 1 } }
+)");
+  ASSERT_TRUE(Start("go"));
+  Pass(Duration(0));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[1]->id, ""}));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[0]->id, ""}));
+  EXPECT_THAT(States(), ElementsAre("cancelled: cancelled", "compensating: cancelled"));
+  Succeed("refund", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("cancelled: cancelled", "cancelled: cancelled"));
+}
+
+TEST_F(TriggersTest, WhatWasDroppedDoesNotCountAsHavingRun) {
+  Install(R"(
+  sell:
+    on: shop.order
+    dedupe: .id
+    concurrency: { limit: 1, when_full: drop }
+    steps: [ { task: shop.bill, with: { amount: "${ .id }" } } ]
+)");
+  Emit("order", R"({"id":1})");
+  Emit("order", R"({"id":2})");
+  EXPECT_THAT(States(), SizeIs(1));
+  Succeed("bill", R"({"ok":true})");
+  Emit("order", R"({"id":2})");
+  EXPECT_THAT(States(), ElementsAre("completed", "running"));
+}
+
+TEST_F(TriggersTest, AKeyOfAStartThatFoundNoRoomIsNotUsedUp) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    concurrency: { limit: 1, when_full: drop }
+    steps: [ { task: shop.bill, with: { amount: 1 } } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  const std::string version = engine_->Current().Runs().CurrentApplication("app")->version;
+  const StartWorkflow command{DerivedId(0, now_, "keyed"), "app", version, "go", "{}", "key"};
+  EXPECT_FALSE(Apply(command));
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_TRUE(Apply(command));
+  EXPECT_THAT(States(), ElementsAre("completed", "running"));
+}
+
 }  // namespace
 }  // namespace mesg::engine
