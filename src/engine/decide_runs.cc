@@ -43,7 +43,7 @@ void Engine::Send(std::uint16_t slot, Body&& body) {
   SendTo(PartitionOf(slot, settings_.partitions), std::move(body));
 }
 
-Result<RunStepper> Engine::Step(RunPtr run, TimePoint now) {
+Result<RunStepper> Engine::Step(const RunPtr& run, TimePoint now) {
   const app::ProgramPtr program = MESG_TRY(ProgramOf(run->application, run->version));
   // The program lives as long as its application is known, which is longer than any of its runs.
   return RunStepper(*this, *program, *run, now);

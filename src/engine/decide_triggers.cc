@@ -149,8 +149,8 @@ Result<void> Engine::Trigger(const TriggerOf& of, const Happened& happened, Time
   return **judged.verdict ? StartFrom(of, happened, "", now) : Result<void>();
 }
 
-Result<void> Engine::StartFrom(const TriggerOf& of, const Happened& happened, std::string error,
-                               TimePoint now) {
+Result<void> Engine::StartFrom(const TriggerOf& of, const Happened& happened,
+                               const std::string& error, TimePoint now) {
   const app::Workflow& workflow = *of.flow->workflow;
   if (!happened.result ? false : !workflow.on.output.empty()) {
     const ExecutionPtr execution = MESG_TRY(state_.Find(happened.trigger.execution));

@@ -193,7 +193,7 @@ class Engine : private RunHost {
   Result<void> CancelRunsOfDeleted(TimePoint now);
 
   // decide_runs.cc
-  Result<RunStepper> Step(RunPtr run, TimePoint now);
+  Result<RunStepper> Step(const RunPtr& run, TimePoint now);
   /// What follows from a run's having moved.
   Result<RunPtr> Settle(RunStepper& stepper, TimePoint now);
   using Move = std::function<Result<void>(RunStepper&)>;
@@ -239,7 +239,7 @@ class Engine : private RunHost {
   bool Interests(bool result, const std::string& service, const std::string& key);
   Result<void> React(Happened&& happened, TimePoint now);
   Result<void> Trigger(const TriggerOf& of, const Happened& happened, TimePoint now);
-  Result<void> StartFrom(const TriggerOf& of, const Happened& happened, std::string error,
+  Result<void> StartFrom(const TriggerOf& of, const Happened& happened, const std::string& error,
                          TimePoint now);
   Result<void> TellWaiters(const Happened& happened, TimePoint now);
   Result<void> Pump(TimePoint now);

@@ -79,8 +79,8 @@ Result<void> RunStepper::FailVisit(std::uint32_t number, StepError error, std::s
   CancelInside(number, "the step failed");
   StopWaiting(visit, "the step failed");
   std::erase_if(run_.active, [number](const Visit& each) { return each.number == number; });
-  Record(visit, StepState::kFailed, inputs.empty() ? visit.inputs : std::move(inputs), "",
-         error.message);
+  if (inputs.empty()) inputs = visit.inputs;
+  Record(visit, StepState::kFailed, std::move(inputs), "", error.message);
   if (visit.state == VisitState::kUndoing) return UndoNext();
   return FailLane(visit.parent, visit.lane, error);
 }
