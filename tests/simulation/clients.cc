@@ -5,12 +5,32 @@
 
 #include "engine/keys.h"
 #include "engine/stored.h"
+#include "model/service_definition.h"
 
 namespace mesg::simulation {
 namespace {
 
 constexpr std::string_view kChain = "chain";
 constexpr std::string_view kCursor = "cursor";
+
+const std::string& Definition() {
+  static const std::string definition = [] {
+    std::string text = "name: service\nsid: service\nevents:\n";
+    for (const std::string_view event : {"counted", "chain", "worked"})
+      text += fmt::format("  {}: {{ data: {{ n: {{ type: Any, optional: true }} }} }}\n", event);
+    text += "tasks:\n";
+    for (const std::string_view effect : {"none", "idempotent", "once"}) {
+      text += fmt::format(
+          "  {}:\n    effect: {}\n    inputs: {{ n: {{ type: Any, optional: true }} }}\n"
+          "    outputs: {{ by: {{ type: Number }}, n: {{ type: Number }} }}\n",
+          effect, effect);
+    }
+    const auto parsed = ServiceDefinition::Parse(text);
+    MESG_CHECK(parsed, "the service of the simulation is refused: {}", parsed.error().message);
+    return parsed->Canonical();
+  }();
+  return definition;
+}
 
 }  // namespace
 
@@ -325,7 +345,7 @@ void Operator::Deploy(const std::string& name) {
   instance.source =
       std::make_shared<const Source>(Source{name, "service " + version, name + " " + version});
   instance.sid = name;
-  instance.definition = "{}";
+  instance.definition = Definition();
   instance.token = "token " + version;
   world_.node.Submit(world_.node.PartitionOf(name),
                      [instance](broker::Partition& partition, TimePoint now) {

@@ -6,8 +6,12 @@ namespace mesg::simulation {
 
 Node::Node(Run& run, engine::Settings settings, std::size_t partitions)
     : run_(run), settings_(settings), partitions_(partitions) {
-  for (std::size_t i = 0; i < partitions; ++i)
+  for (std::size_t i = 0; i < partitions; ++i) {
     partitions_[i].replica = std::make_unique<Replica>(run, static_cast<std::uint16_t>(i));
+    partitions_[i].replica->on_fact = [this, i](const engine::Record& record, TimePoint time) {
+      if (on_fact) on_fact(i, record, time);
+    };
+  }
 }
 
 broker::Partition::World Node::WorldOf(std::size_t partition) {
@@ -36,8 +40,12 @@ broker::Partition::World Node::WorldOf(std::size_t partition) {
       core.Submit(engine::SendAgain{from}, {}, now);
     });
   };
-  world.evaluate_step = [](const engine::EvaluateStep&) {};
-  world.evaluate_trigger = [](const engine::EvaluateTrigger&) {};
+  world.evaluate_step = [this, partition](engine::EvaluateStep step) {
+    if (on_evaluate_step) on_evaluate_step(partition, std::move(step));
+  };
+  world.evaluate_trigger = [this, partition](engine::EvaluateTrigger trigger) {
+    if (on_evaluate_trigger) on_evaluate_trigger(partition, std::move(trigger));
+  };
   world.run = [](const engine::RunPtr&) {};
   world.instance = [this](const std::shared_ptr<const engine::Instance>& instance, bool removed) {
     if (removed) {

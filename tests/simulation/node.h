@@ -65,6 +65,10 @@ class Node {
 
   /// A listener has to read the store from `next` on.
   std::function<void(broker::ListenerId, std::size_t partition, std::uint64_t next)> on_lagging;
+  std::function<void(std::size_t partition, engine::EvaluateStep)> on_evaluate_step;
+  std::function<void(std::size_t partition, engine::EvaluateTrigger)> on_evaluate_trigger;
+  /// A fact is durable.
+  std::function<void(std::size_t partition, const engine::Record&, TimePoint)> on_fact;
   std::optional<TimePoint> NextTimer() const;
   /// Compares what is on the disks with what the replicas have come to.
   void CheckReplicas();

@@ -276,8 +276,9 @@ void Promises::CheckDeadLetters(const Node& node, std::size_t partition) {
     });
     const bool permanent =
         execution->outcome->error.starts_with("for good") || execution->attempts.empty();
+    // A step's run is what is retried.
     const bool wanted = execution->state == ExecutionState::kFailed && !permanent &&
-                        (exhausted || unknown) && !handled_.contains(id);
+                        execution->run.empty() && (exhausted || unknown) && !handled_.contains(id);
     if (wanted && !execution->dead_letter)
       run_.Violated("{} is exhausted and no dead letter", id.Text());
     if (execution->dead_letter &&

@@ -31,6 +31,22 @@ std::string Describe(const engine::State& state) {
     lines.push_back(fmt::format("message {}.{} {}", to.first, to.second, body));
   for (engine::PartitionId to = 0; to < 8; ++to)
     lines.push_back(fmt::format("next message {}", state.NextOutgoing(to)));
+  const engine::RunTable& runs = state.Runs();
+  for (const auto& [key, application] : runs.Applications()) {
+    const engine::RunTable::Count count = runs.Runs(key.first, key.second);
+    lines.push_back(fmt::format("application {} {} {} {} {}", key.first, key.second,
+                                static_cast<int>(application->state), count.open, count.kept));
+  }
+  for (const auto& [key, cursor] : runs.Cursors()) {
+    lines.push_back(
+        fmt::format("cursor {} {} {} {}", key.first, key.second, cursor.next, cursor.problem));
+  }
+  for (const auto& [key, last] : runs.Schedules())
+    lines.push_back(fmt::format("schedule {} {} {}", key.first, key.second, ToMicros(last)));
+  for (const engine::RunId& id : runs.Evaluating())
+    lines.push_back(fmt::format("evaluating {}", id.Text()));
+  lines.push_back(fmt::format("open runs {}, next timer {}", runs.OpenRuns(),
+                              runs.NextTimer() ? ToMicros(*runs.NextTimer()) : 0));
   lines.push_back(fmt::format("open bytes {}, dead letters {}, commit {}", state.OpenBytes(),
                               state.DeadLetters(), state.LastCommit()));
   lines.push_back(engine::EncodeCounters(state.Numbers()));
@@ -72,7 +88,10 @@ void Replica::Durable(std::uint64_t number) {
   while (!commits_.empty() && commits_.front().number <= number) {
     Commitment commit = std::move(commits_.front());
     commits_.erase(commits_.begin());
-    for (engine::Record& record : commit.records) state_->Fold(std::move(record));
+    for (engine::Record& record : commit.records) {
+      if (on_fact) on_fact(record, commit.time);
+      state_->Fold(std::move(record));
+    }
     engine::Decided decided = state_->TakeCommit(commit.time);
     const Changes changes = ChangesOf(decided.batch);
     if (decided.commit != commit.number || changes != commit.changes) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +32,9 @@ class Replica {
   void Durable(std::uint64_t number);
   /// What is not durable is gone.
   void Crash();
+
+  /// A fact is durable, and about to be folded.
+  std::function<void(const engine::Record&, TimePoint)> on_fact;
 
   const engine::State& Current() const { return *state_; }
   std::map<std::string, std::string> Contents() const { return disk_.Contents(0); }

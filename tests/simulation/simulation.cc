@@ -2,8 +2,11 @@
 
 #include <memory>
 
+#include "tests/simulation/applications.h"
 #include "tests/simulation/clients.h"
 #include "tests/simulation/followers.h"
+#include "tests/simulation/helper.h"
+#include "tests/simulation/run_promises.h"
 #include "tests/simulation/workers.h"
 
 namespace mesg::simulation {
@@ -19,6 +22,12 @@ engine::Settings Choose(Random& random, Duration window) {
   }
   // Sometimes every cancelled execution of a deleted service takes a commit of its own.
   if (random.OneIn(2)) settings.slice_bytes = 1;
+  // Sometimes there is little room for runs, and their triggers wait.
+  if (random.OneIn(4)) settings.max_open_runs = 1 + random.Below(6);
+  if (random.OneIn(3)) {
+    settings.run_retention = std::chrono::minutes(2);
+    settings.failed_run_retention = std::chrono::minutes(6);
+  }
   return settings;
 }
 
@@ -28,10 +37,21 @@ class Simulation {
       : run_(seed, options.trace),
         partitions_(options.partitions.value_or(run_.random.OneIn(2) ? 1 : 7)),
         node_(run_, Choose(run_.random, kWindow), partitions_),
-        promises_(run_, kWindow) {
+        promises_(run_, kWindow),
+        helper_(run_, node_) {
     const World world{run_, node_, promises_};
     const std::uint64_t services = 1 + run_.random.Below(4);
     for (std::uint64_t i = 0; i < services; ++i) services_.push_back("service" + std::to_string(i));
+    // Half of the lives are without applications, and have more of everything else.
+    const std::uint64_t applications = run_.random.Below(2) * (1 + run_.random.Below(2));
+    for (std::uint64_t i = 0; i < applications; ++i)
+      plans_.push_back(PlanApplication(run_.random, "app" + std::to_string(i), services_));
+    run_promises_ = std::make_unique<RunPromises>(run_, plans_);
+    deployer_ = std::make_unique<Deployer>(world, services_, plans_);
+    person_ = std::make_unique<Person>(world, *run_promises_, plans_);
+    node_.on_fact = [this](std::size_t partition, const engine::Record& record, TimePoint time) {
+      run_promises_->Fact(partition, record, time);
+    };
     operator_ = std::make_unique<Operator>(world, services_);
     requester_ = std::make_unique<Requester>(world, services_);
     for (const std::string& name : services_) {
@@ -63,6 +83,12 @@ class Simulation {
       report.events += counted.events;
       report.executions += counted.created;
       report.commits += node_.At(i).GetEngine().Current().LastCommit();
+    }
+    if (report.violations.empty()) {  // What is at rest is the same after a crash.
+      Restart();
+      TurnAll();
+      node_.CheckReplicas();
+      report.violations = run_.violations;
     }
     return report;
   }
@@ -104,6 +130,8 @@ class Simulation {
       random.Of(workers_)->Act();
     } else if (what < 840) {
       operator_->Act();
+    } else if (!plans_.empty() && what < 900) {
+      ActOnApplications(what - 840);
     } else if (what < 930) {
       random.Of(followers_)->Act();
     } else if (what < 997) {
@@ -111,6 +139,16 @@ class Simulation {
     } else {
       run_.faults.Add(Fault::kLongPause);
       Pass(std::chrono::seconds(random.Below(400)));
+    }
+  }
+
+  void ActOnApplications(std::uint64_t what) {
+    if (what < 6) {
+      deployer_->Act();
+    } else if (what < 30) {
+      person_->Act();
+    } else {
+      helper_.Act();
     }
   }
 
@@ -134,7 +172,7 @@ class Simulation {
     for (const auto& follower : followers_) {
       if (!follower->CaughtUp()) return false;
     }
-    return node_.Quiet();
+    return node_.Quiet() && run_promises_->AllEnded();
   }
 
   /// Whatever has work gets a worker, unless it has one.
@@ -153,7 +191,13 @@ class Simulation {
     run_.Say("---- faults stop ----");
     if (node_.Failed()) Restart();
     run_.calm = true;
-    for (int round = 0; round < 400; ++round) {
+    TurnAll();
+    if (node_.Failed()) Restart();
+    operator_->DeployMissing();
+    deployer_->Settle();
+    // Runs that take turns take their time.
+    const int rounds = plans_.empty() ? 400 : 4000;
+    for (int round = 0; round < rounds; ++round) {
       TurnAll();
       if (node_.Failed()) Restart();  // A failure that was set before and struck now.
       StaffInstances();
@@ -162,6 +206,7 @@ class Simulation {
         for (int i = 0; i < 10; ++i) worker->Act();
       }
       for (const auto& follower : followers_) follower->Act();
+      for (int i = 0; i < 20; ++i) helper_.Act();
       TurnAll();
       if (!run_.violations.empty() || Everything()) break;
       Pass(std::chrono::seconds(2));
@@ -172,12 +217,14 @@ class Simulation {
         if (!followers_[i]->CaughtUp()) run_.Violated("listener {} never catches up", i);
       }
       if (!node_.Quiet()) run_.Violated("Core never comes to rest");
+      run_promises_->ReportStuck(node_);
       promises_.CheckAll(node_);
     }
     if (!run_.violations.empty()) return;
     promises_.CheckAll(node_);
     for (const auto& emitter : emitters_) emitter->Check();
     for (const auto& follower : followers_) follower->Check();
+    run_promises_->CheckAll(node_);
     node_.CheckReplicas();
     for (std::size_t i = 0; i < partitions_; ++i) {
       if (node_.Oldest(i) > 1) run_.faults.Add(Fault::kHistoryTrimmed);
@@ -188,7 +235,12 @@ class Simulation {
   const std::size_t partitions_;
   Node node_;
   Promises promises_;
+  Helper helper_;
   std::vector<std::string> services_;
+  std::vector<ApplicationPlan> plans_;
+  std::unique_ptr<RunPromises> run_promises_;
+  std::unique_ptr<Deployer> deployer_;
+  std::unique_ptr<Person> person_;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Requester> requester_;
   std::vector<std::unique_ptr<Emitter>> emitters_;
