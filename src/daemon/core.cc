@@ -138,7 +138,10 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
     // Too much waits for it: a reason to ask again later, none to fail.
     if (!asked) reply(Unavailable("{}", asked.error().message));
   };
-  settings.secrets = [&secrets](std::string_view name) { return secrets->Get(name); };
+  const app::Deferred::Secrets ask_secrets = [&secrets](std::string_view name) {
+    return secrets->Get(name);
+  };
+  settings.secrets = ask_secrets;
   settings.delivery_key = MESG_TRY(ReadOrMakeDeliveryKey(config.directories.data / "delivery.key"));
   const auto broker =
       MESG_TRY(broker::Broker::Start({store.get()}, clock, std::move(settings),
@@ -151,9 +154,10 @@ Result<void> RunCore(const Config& config, const Installation& installation) {
                            .open_executions = broker->Count().open_executions,
                            .grpc_address = MESG_TRY(ToShow(config.grpc, addresses))};
 
-  const auto services = MESG_TRY(runtime::ServiceManager::Start(
-      ServiceOptions(config, installation, MESG_TRY(ToConnect(addresses.front()))), *broker,
-      clock));
+  auto options = ServiceOptions(config, installation, MESG_TRY(ToConnect(addresses.front())));
+  options.secrets = ask_secrets;
+  const auto services =
+      MESG_TRY(runtime::ServiceManager::Start(std::move(options), *broker, clock));
   std::atomic<bool> ready = false;
   const auto status = [&] {
     return MakeStatus(config, report, broker->Count(), database->Counters(), services->Deploying(),

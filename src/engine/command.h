@@ -144,6 +144,7 @@ struct Instance {
   std::string sid;
   std::string definition;  ///< Canonical JSON.
   std::map<std::string, std::string> env;
+  std::string deferred_env = {};  ///< What is put into env only when its process starts.
   std::string token;
   State state = State::kActive;
   bool started = false;  ///< Somebody asked that its process runs.

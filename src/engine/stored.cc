@@ -90,6 +90,7 @@ std::string EncodeInstance(const Instance& instance) {
   message.set_source(instance.origin);
   message.set_content_hash(instance.content_hash);
   message.set_keep_data(instance.keep_data);
+  message.set_deferred_env(instance.deferred_env);
   return message.SerializeAsString();
 }
 
@@ -113,6 +114,7 @@ Result<Instance> DecodeInstance(std::string_view bytes) {
   instance.origin = message.source();
   instance.content_hash = message.content_hash();
   instance.keep_data = message.keep_data();
+  instance.deferred_env = std::move(*message.mutable_deferred_env());
   return instance;
 }
 

@@ -35,10 +35,12 @@ TEST(StoredTest, EverythingComesBackAsItWas) {
   instance.deployed = FromMicros(11);
   instance.origin = "folder";
   instance.content_hash = "content";
+  instance.deferred_env = "later";
   const auto again = DecodeInstance(EncodeInstance(instance));
   ASSERT_TRUE(again);
   EXPECT_EQ(*again->source, *instance.source);
   EXPECT_EQ(again->env, instance.env);
+  EXPECT_EQ(again->deferred_env, "later");
   EXPECT_EQ(again->state, instance.state);
   EXPECT_EQ(EncodeInstance(*again), EncodeInstance(instance));
 

@@ -53,6 +53,9 @@ Result<void> DeployCall::Receive() {
 
 Result<void> DeployCall::Opened(const v1::DeployRequest::Open& open) {
   wanted_.env.insert(open.env().begin(), open.env().end());
+  wanted_.templates.texts.insert(open.templates().begin(), open.templates().end());
+  wanted_.templates.inputs.insert(open.template_inputs().begin(), open.template_inputs().end());
+  wanted_.templates.env.insert(open.template_env().begin(), open.template_env().end());
   wanted_.name = open.name();
   wanted_.start = open.start();
   switch (open.from_case()) {

@@ -61,6 +61,8 @@ void Instance::Start(InstanceSpec spec) {
   }
   context_.loop.Cancel(pause_);
   spec_ = std::move(spec);
+  secrets_ = {};
+  secrets_pause_ = {};
   status_.name = spec_.name;
   status_.restarts = 0;
   Prepare();
@@ -111,11 +113,34 @@ void Instance::OnPrepared(Result<Prepared> prepared) {
 
 SpawnRequest Instance::Request(std::vector<std::string> argv) const {
   SpawnRequest request{.argv = std::move(argv), .env = spec_.env, .directory = prepared_.folder};
+  for (const auto& [name, value] : secrets_.env) request.env.insert_or_assign(name, value);
   for (const auto& [name, value] : context_.inherited) request.env.try_emplace(name, value);
   return request;
 }
 
+// Somebody may set them at any time, so that this is never given up.
+void Instance::AwaitSecrets(const std::string& why) {
+  const Duration longest = std::min<Duration>(context_.restart.max, std::chrono::seconds(5));
+  secrets_pause_ = secrets_pause_ == Duration() ? context_.restart.initial : 2 * secrets_pause_;
+  secrets_pause_ = std::min(secrets_pause_, longest);
+  const std::string reason = "not started: " + why;
+  if (status_.reason != reason) Note(reason);  // Once, however often it is tried.
+  phase_ = Phase::kPausing;
+  Become(InstanceState::kRestarting, reason);
+  pause_ = context_.loop.After(secrets_pause_, [this] {
+    pause_ = 0;
+    Launch();
+  });
+}
+
 void Instance::Launch() {
+  if (spec_.secrets) {
+    auto secrets = spec_.secrets();
+    if (!secrets) return AwaitSecrets(secrets.error().message);
+    secrets_ = *std::move(secrets);
+    redactor_ = Redactor(secrets_.values);
+    secrets_pause_ = {};
+  }
   last_lines_.clear();
   const auto launched = TryLaunch();
   if (!launched) {
@@ -208,6 +233,8 @@ void Instance::OnAllGone() {
   }
   CloseOutputs();
   process_ = {};
+  secrets_ = {};
+  redactor_ = Redactor(std::vector<std::string>());
   status_.pid = 0;
   const Duration up = Since(launched_, ended_);
   if (!wanted_ || next_spec_) {
@@ -261,7 +288,7 @@ void Instance::ReadOutput(Output& output) {
   std::vector<LogLine> lines;
   const TimePoint now = context_.clock.Now();
   const auto line = [&](std::string text, bool continued) {
-    lines.push_back({now, output.stream, std::move(text), continued});
+    lines.push_back({now, output.stream, redactor_.Text(text), continued});
   };
   if (count > 0) {
     output.splitter.Append({buffer.data(), static_cast<std::size_t>(count)}, line);
@@ -277,7 +304,7 @@ void Instance::CloseOutputs() {
   for (Output& output : outputs_) {
     if (!output.fd) continue;
     output.splitter.Finish([&](std::string text, bool continued) {
-      Log({{context_.clock.Now(), output.stream, std::move(text), continued}});
+      Log({{context_.clock.Now(), output.stream, redactor_.Text(text), continued}});
     });
     context_.loop.Unwatch(output.fd.get());
     output.fd.Reset();

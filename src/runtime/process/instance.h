@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/redactor.h"
 #include "runtime/process/event_loop.h"
 #include "runtime/process/guard.h"
 #include "runtime/process/instance_status.h"
@@ -84,6 +85,7 @@ class Instance {
   void OnPrepared(Result<Prepared> prepared);
   void Launch();
   Result<void> TryLaunch();
+  void AwaitSecrets(const std::string& why);
   SpawnRequest Request(std::vector<std::string> argv) const;
   void OnLeaderExit();
   void Terminate();
@@ -118,6 +120,10 @@ class Instance {
   RestartPolicy policy_;
   std::stop_source preparing_;
   Prepared prepared_;
+
+  SecretEnvironment secrets_;                                 // Of the process that runs.
+  Redactor redactor_ = Redactor(std::vector<std::string>());  // Of their values.
+  Duration secrets_pause_{};  // The last one; zero when they were there.
 
   Process process_;
   std::chrono::steady_clock::time_point launched_{};

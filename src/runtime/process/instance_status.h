@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "runtime/process/spawn.h"
 
 namespace mesg::runtime {
@@ -31,6 +33,13 @@ struct HealthSpec {
   Duration timeout = std::chrono::seconds(5);
 };
 
+/// Variables that a process is given and nobody else is shown.
+struct SecretEnvironment {
+  Environment env;
+  std::vector<std::string>
+      values;  ///< What `***` is put in the place of where the process says it.
+};
+
 /// What is started, and how.
 struct InstanceSpec {
   std::string id;                ///< The instance hash; also the name of its log folder.
@@ -39,6 +48,9 @@ struct InstanceSpec {
   std::string content_hash;
   std::vector<std::string> run;  ///< argv; empty for an npm package.
   Environment env;               ///< Beside PATH, HOME and locale, all that the process gets.
+  /// More of it, or others in its place, asked for at each start and forgotten with the process.
+  /// While it fails nothing is started, and it is asked again after a pause. May be empty.
+  std::function<Result<SecretEnvironment>()> secrets = {};
   std::optional<HealthSpec> health;
   Duration grace = std::chrono::seconds(10);  ///< From TERM to KILL.
 };

@@ -232,6 +232,84 @@ TEST_F(SupervisorTest, StartDuringThePauseCutsItShort) {
   EXPECT_TRUE(Comes(InstanceState::kRunning));
 }
 
+// Secrets of an environment, which a test sets and takes away.
+class SecretEnvironmentTest : public SupervisorTest {
+ protected:
+  InstanceSpec WithSecrets(std::string script) {
+    InstanceSpec spec = Spec(std::move(script));
+    spec.env["KEY"] = "***";
+    spec.secrets = [this]() -> Result<SecretEnvironment> {
+      const std::string value = value_.With([](const auto& current) { return current; });
+      ++asked_;
+      if (value.empty()) return FailedPrecondition("the secret key is not set");
+      return SecretEnvironment{{{"KEY", value + "!"}}, {value}};
+    };
+    return spec;
+  }
+  void Set(const std::string& value) {
+    value_.With([&](std::string& current) { current = value; });
+  }
+  std::string Notes() {
+    std::string all;
+    for (const LogLine& line : Log("i1")) {
+      if (line.stream == LogStream::kCore) all += line.text + "|";
+    }
+    return all;
+  }
+
+  Guarded<std::string> value_;
+  std::atomic<int> asked_ = 0;
+};
+
+TEST_F(SecretEnvironmentTest, IsGivenToTheProcessAndTakenOutOfWhatItSays) {
+  Set("hunter2");
+  InstanceSpec spec = WithSecrets(
+      "test \"$KEY\" = 'hunter2!' && echo \"got $KEY\"; echo $KEY >&2; exec sleep 1000");
+  spec.health =
+      HealthSpec{{"sh", "-c", "test \"$KEY\" = 'hunter2!'"}, milliseconds(1), seconds(20)};
+  Start(spec);
+  ASSERT_TRUE(Writes("got ***!"));
+  ASSERT_TRUE(Writes("err:***!"));
+  EXPECT_TRUE(Comes(InstanceState::kRunning));
+  EXPECT_EQ(Status().reason, "") << "its health check has it too";
+}
+
+TEST_F(SecretEnvironmentTest, IsAwaitedAndTheProcessStartsOnceItIsThere) {
+  options_.restart.give_up_after = 2;
+  Start(WithSecrets("echo \"is $KEY\"; exec sleep 1000"));
+  ASSERT_TRUE(Comes(InstanceState::kRestarting));
+  EXPECT_EQ(Status().reason, "not started: the secret key is not set");
+  ASSERT_TRUE(Eventually([&] { return asked_ > 5; })) << "it is never given up";
+  EXPECT_EQ(Status().pid, 0);
+  EXPECT_EQ(Status().restarts, 0U);
+  EXPECT_EQ(Notes(), "not started: the secret key is not set|") << "said once";
+  Set("hunter2");
+  ASSERT_TRUE(Comes(InstanceState::kRunning));
+  ASSERT_TRUE(Writes("is ***!"));
+}
+
+TEST_F(SecretEnvironmentTest, EachStartHasTheValueOfThatMoment) {
+  Set("first-value");
+  Start(WithSecrets("test \"$KEY\" = 'second-value!' && exec sleep 1000; echo \"not $KEY\""));
+  ASSERT_TRUE(Writes("not ***!"));
+  Set("second-value");
+  ASSERT_TRUE(Eventually([&] {
+    const auto status = Status();
+    return status.state == InstanceState::kRunning && Notes().find("started") != std::string::npos;
+  }));
+  EXPECT_EQ(Written().find("value"), std::string::npos);
+  supervisor_->StopAndWait("i1");
+  EXPECT_EQ(Status().state, InstanceState::kStopped);
+}
+
+TEST_F(SecretEnvironmentTest, WhoWaitsForItCanBeStopped) {
+  options_.restart.initial = options_.restart.max = std::chrono::hours(1);
+  Start(WithSecrets("exec sleep 1000"));
+  ASSERT_TRUE(Comes(InstanceState::kRestarting));
+  supervisor_->StopAndWait("i1");
+  EXPECT_EQ(Status().state, InstanceState::kStopped);
+}
+
 TEST_F(SupervisorTest, StartingWhatRunsChangesNothing) {
   Start(Spec("exec sleep 1000"));
   ASSERT_TRUE(Comes(InstanceState::kRunning));

@@ -6,6 +6,7 @@
 
 #include "model/service_definition.h"
 #include "runtime/services/answer.h"
+#include "runtime/services/env_templates.h"
 #include "runtime/services/identity.h"
 
 namespace mesg::runtime {
@@ -68,7 +69,12 @@ Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
   engine::Instance instance;
   instance.sid = definition.Sid();
   instance.definition = definition.Canonical();
-  instance.env = MESG_TRY(CompleteEnvironment(definition, request.env));
+  EnvValues given = request.env;
+  auto evaluated =
+      MESG_TRY(EvaluateEnvironment(request.templates, rooms_.broker.GetSettings().helper));
+  for (auto& [key, value] : evaluated.env) given.insert_or_assign(key, std::move(value));
+  instance.env = MESG_TRY(CompleteEnvironment(definition, given));
+  instance.deferred_env = std::move(evaluated.deferred);
   instance.token = NewToken();
   instance.started = request.start;
   // Files that cannot be started are not kept: their instance is the contract alone, whoever runs
@@ -80,8 +86,8 @@ Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
   source->name = request.name.empty() ? definition.Sid() : request.name;
   MESG_TRY(CheckInstanceName(source->name));
   source->service_hash = definition.Hash();
-  source->instance_hash =
-      InstanceHash({source->service_hash, instance.content_hash, instance.env, source->name});
+  source->instance_hash = InstanceHash({source->service_hash, instance.content_hash, instance.env,
+                                        source->name, instance.deferred_env});
   instance.source = std::move(source);
   return instance;
 }

@@ -45,6 +45,7 @@ std::string InstanceHash(const InstanceIdentity& identity) {
     AppendSized(bytes, key);
     AppendSized(bytes, value);
   }
+  if (!identity.deferred_env.empty()) AppendSized(bytes, identity.deferred_env);
   return ToBase58(Sha256(bytes));
 }
 

@@ -17,13 +17,17 @@ struct InstanceIdentity {
   std::string_view content_hash;  ///< Of the files; "" when Core keeps none.
   const EnvValues& env;           ///< With the defaults.
   std::string_view name;
+  /// What is put into its environment when its process starts, as it is stored; "" for nothing.
+  std::string_view deferred_env = {};
 };
 
 /// Base58 of the SHA-256 of "mesg-instance-1\0" and then, each preceded by its length as eight
 /// bytes, big endian: service hash, content hash, name, and key and value of every variable in byte
-/// order of the keys. Equal for equal instances, on every machine and for ever.
+/// order of the keys, and at the end, if there is any, what its process gets at its start, which
+/// names secrets and does not have them. Equal for equal instances, on every machine and for ever.
 ///
-/// Secret values are in it too: whoever knows all the rest can test a guess of a short one.
+/// Secret values that were given as they are are in it too: whoever knows all the rest can test a
+/// guess of a short one.
 std::string InstanceHash(const InstanceIdentity& identity);
 
 /// A new instance's secret: 32 random bytes, base64url.

@@ -27,13 +27,14 @@ TEST(InstanceHashTest, TellsEverythingApartThatMakesAnInstance) {
   const EnvValues shifted{{"A", ""}, {"B", "1"}};
   const EnvValues joined{{"A", "1B"}};
   const std::set<std::string> hashes{
-      InstanceHash({"s", "c", none, "n"}),   InstanceHash({"t", "c", none, "n"}),
-      InstanceHash({"s", "d", none, "n"}),   InstanceHash({"s", "c", none, "m"}),
-      InstanceHash({"s", "c", one, "n"}),    InstanceHash({"s", "c", shifted, "n"}),
-      InstanceHash({"s", "c", joined, "n"}), InstanceHash({"sc", "", none, "n"}),
-      InstanceHash({"s", "", none, "cn"}),
+      InstanceHash({"s", "c", none, "n"}),         InstanceHash({"t", "c", none, "n"}),
+      InstanceHash({"s", "d", none, "n"}),         InstanceHash({"s", "c", none, "m"}),
+      InstanceHash({"s", "c", one, "n"}),          InstanceHash({"s", "c", shifted, "n"}),
+      InstanceHash({"s", "c", joined, "n"}),       InstanceHash({"sc", "", none, "n"}),
+      InstanceHash({"s", "", none, "cn"}),         InstanceHash({"s", "c", none, "n", "later"}),
+      InstanceHash({"s", "c", one, "n", "later"}),
   };
-  EXPECT_EQ(hashes.size(), 9);
+  EXPECT_EQ(hashes.size(), 11);
 }
 
 // Instances keep their token and their data as long as their hash stays: it must never change.

@@ -17,6 +17,7 @@
 #include "broker/broker.h"
 #include "runtime/fetch/fetcher.h"
 #include "runtime/process/supervisor.h"
+#include "runtime/services/env_templates.h"
 
 namespace mesg::runtime {
 
@@ -53,6 +54,7 @@ struct DeployRequest {
   std::map<std::string, std::string> env;
   std::string name;  ///< Of the instance; "" means the sid.
   bool start = false;
+  EnvTemplates templates = {};  ///< More of its environment.
 };
 
 struct DeployProgress {
@@ -63,8 +65,9 @@ struct DeployProgress {
 
 /// The environment a service's process gets, and where it runs.
 struct ServiceEnvironment {
-  std::map<std::string, std::string> env;  ///< The token too: a secret.
-  std::string folder;                      ///< "" when Core keeps no files of it.
+  /// The token too: a secret. What is put in place only when the process starts is `***`.
+  std::map<std::string, std::string> env;
+  std::string folder;  ///< "" when Core keeps no files of it.
 };
 
 /// Services from the folder they come in to the process that runs: joins what is deployed (broker)
@@ -84,7 +87,8 @@ class ServiceManager {
     std::string endpoint;  ///< What services connect to: "127.0.0.1:50052".
     /// Where the services that come with MESG are; first in the PATH of every service.
     std::filesystem::path standard_services;
-    std::size_t deployments = 4;  ///< At once; more are ResourceExhausted.
+    app::Deferred::Secrets secrets = {};  ///< For environments; any thread. None: none is set.
+    std::size_t deployments = 4;          ///< At once; more are ResourceExhausted.
     Fetcher::Options fetcher;
     SupervisorOptions supervisor;
   };

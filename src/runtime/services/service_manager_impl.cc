@@ -286,6 +286,11 @@ InstanceSpec ServiceManager::Impl::SpecOf(const broker::DeployedInstance& instan
   const ServiceEnvironment environment = EnvironmentOf(instance);
   spec.run = instance.Definition().Run();
   spec.env.insert(environment.env.begin(), environment.env.end());
+  if (const std::string& deferred = instance.Record().deferred_env; !deferred.empty()) {
+    spec.secrets = [secrets = options_.secrets, deferred] {
+      return FillEnvironment(deferred, secrets);
+    };
+  }
   if (const auto& health = instance.Definition().Health()) {
     spec.health = HealthSpec{health->command, health->interval, health->timeout};
   }

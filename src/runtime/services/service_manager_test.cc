@@ -142,6 +142,46 @@ TEST_F(ServiceManagerTest, TheEnvironmentMustFitWhatIsDeclared) {
   EXPECT_NE(HashOf(*Deploy(false, {{"KEY", "other"}})), HashOf(*deployed));
 }
 
+TEST_F(ServiceManagerTest, AnEnvironmentThatMentionsASecretHasItOnlyInTheProcess) {
+  End();
+  const auto value = std::make_shared<Guarded<std::string>>();
+  options_.secrets = [value](std::string_view name) -> Result<std::optional<std::string>> {
+    const std::string now = value->With([](const auto& current) { return current; });
+    return name == "smtp" && !now.empty() ? std::optional(now) : std::nullopt;
+  };
+  Begin();
+  HasService("env: {KEY: {required: true, secret: true}, URL: {}}\n", "\"key $KEY\" ${#KEY} $URL");
+  const auto request = [&] {
+    DeployRequest wanted{Source().string(), {}, "", true};
+    wanted.templates = {{{"KEY", "u:${ $secrets.smtp }"}, {"URL", "${ $inputs.host }/x"}},
+                        {{"host", R"("h")"}},
+                        {}};
+    return wanted;
+  };
+  const auto deployed = Deploy(request());
+  ASSERT_TRUE(deployed) << deployed.error().message;
+  EXPECT_EQ(deployed->instance->Record().env.at("KEY"), "***");
+  EXPECT_EQ(deployed->instance->Record().env.at("URL"), "h/x");
+  EXPECT_EQ(Comes(ServiceState::kRestarting).reason,
+            "not started: the secret smtp is not set; set it with mesg secret set smtp");
+  value->With([](std::string& current) { current = "hunter2"; });
+  const std::string hash = HashOf(Comes(ServiceState::kRunning));
+  EXPECT_TRUE(Eventually([&] {
+    const auto wrote = Wrote();
+    return !wrote.empty() && wrote.front() == "key u:*** 9 h/x";
+  }));
+  EXPECT_EQ(manager_->Environment("test")->env.at("KEY"), "***");
+  value->With([](std::string& current) { current = "another"; });
+  EXPECT_EQ(HashOf(*Deploy(request())), hash) << "what the secret is makes no other instance";
+  DeployRequest other = request();
+  other.templates.texts["KEY"] = "v:${ $secrets.smtp }";
+  EXPECT_NE(HashOf(*Deploy(std::move(other))), hash);
+
+  DeployRequest wrong = request();
+  wrong.templates.texts = {{"KEI", "${ $secrets.smtp }"}};
+  EXPECT_EQ(Deploy(std::move(wrong)).error().reason, "INVALID_ENVIRONMENT");
+}
+
 TEST_F(ServiceManagerTest, AServiceWithoutAnythingToStartWaitsForItsProcess) {
   Has("mesg.yml", "name: Test\nsid: test\n");
   Has("code.py", "print(1)");
