@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "e2e/fixture.h"
+#include "e2e/raw_worker.h"
 
 namespace mesg::testing {
 namespace {
@@ -87,6 +88,102 @@ TEST_F(SecretsTest, ASecretSurvivesAKillAndItsValueIsNowhere) {
   core_.Kill();
   Start();
   EXPECT_THAT(List(), Not(HasSubstr("smtp_password")));
+}
+
+// The whole way of a secret: into the inputs of a task and the environment of a process, and
+// nowhere else.
+TEST_F(SecretsTest, AnApplicationHandsThemOutAndNothingKeepsThem) {
+  const TemporaryFolder elsewhere;  // Where a service may write what it was given.
+  const std::string token = value_ + "-token";
+  Start();
+  ASSERT_EQ(Set("smtp", value_).status, 0);
+  const std::string mail = DeployDefinition(R"(
+name: mail
+sid: mail
+events: { left: { data: { text: { type: String } } } }
+tasks:
+  send:
+    inputs: { to: { type: String }, password: { type: String }, header: { type: String } }
+    outputs: { log: { type: String } }
+)");
+  elsewhere.Write("echo/mesg.yml",
+                  "name: echo\nsid: echo\nrun: [sh, run.sh]\nenv: { KEY: {}, URL: {} }\n");
+  elsewhere.Write("echo/run.sh", "printf %s \"$KEY\" > " + (elsewhere.path() / "new").string() +
+                                     "\nmv " + (elsewhere.path() / "new").string() + " " +
+                                     (elsewhere.path() / "got").string() +
+                                     "\necho \"key is $KEY\"\nexec sleep 1000\n");
+  elsewhere.Write("app.yml", R"(name: letters
+inputs: { host: { type: String } }
+services:
+  mail: { use: mail }
+  echo: { use: ./echo, env: { KEY: "u:${ $secrets.token }", URL: "https://${ $inputs.host }" } }
+workflows:
+  post:
+    on: { manual: {} }
+    steps:
+      - id: send
+        task: mail.send
+        with:
+          to: a@example.org
+          password: ${ $secrets.smtp }
+          header: "Bearer ${ $secrets.token } of ${ $inputs.host }"
+        retry: { attempts: 200, initial: 100ms, factor: 1 }
+      - set: { said: "${ $steps.send.log }" }
+)");
+  const CoreProcess::Ran deployed =
+      core_.Run({"app", "deploy", elsewhere.path() / "app.yml", "--set", "host=h"});
+  ASSERT_EQ(deployed.status, 0) << deployed.output << deployed.errors;
+
+  // A service waits for its secret, a task is tried again.
+  EXPECT_TRUE(Eventually([&] {
+    return core_.Run({"service", "show", "letters-echo"})
+               .output.find("the secret token is not set") != std::string::npos;
+  })) << core_.Run({"service", "show", "letters-echo"}).output;
+  RawWorker worker(core_.endpoint(), mail, 10);
+  const CoreProcess::Ran started = core_.Run({"run", "start", "letters", "post"});
+  ASSERT_EQ(started.status, 0) << started.errors;
+  const std::string run = started.output.substr(0, started.output.find('\n'));
+  const auto show = [&] { return core_.Run({"run", "show", run}).output; };
+  EXPECT_TRUE(Eventually([&] {
+    return show().find("the secret token is not set") != std::string::npos;
+  })) << show();
+  EXPECT_EQ(worker.DeliveryCount(), 0U);
+  ASSERT_EQ(Set("token", token).status, 0);
+
+  ASSERT_TRUE(Eventually([&] { return worker.DeliveryCount() == 1; })) << show();
+  const v1::Delivery delivery = worker.Deliveries().front();
+  EXPECT_EQ(delivery.inputs(), R"({"to":"a@example.org","password":")" + value_ +
+                                   R"(","header":"Bearer )" + token + R"( of h"})");
+  EXPECT_TRUE(Eventually([&] { return ReadText(elsewhere.path() / "got") == "u:" + token; }));
+  EXPECT_TRUE(Eventually([&] {
+    return core_.Run({"service", "logs", "letters-echo"}).output.find("key is u:***") !=
+           std::string::npos;
+  })) << core_.Run({"service", "logs", "letters-echo"}).output;
+
+  // The answer comes after a crash, and repeats what it was given.
+  core_.Kill();
+  ASSERT_TRUE(core_.Start());
+  client_ = Client(core_.endpoint());
+  RawWorker again(core_.endpoint(), mail, 10);
+  ASSERT_TRUE(Eventually([&] { return again.DeliveryCount() == 1; })) << show();
+  const std::string id = again.Deliveries().front().delivery_id();
+  again.Succeed(id, R"({"log":"sent with )" + value_ + " and " + token + R"("})");
+  EXPECT_EQ(again.AwaitAccepted(id).delivery_id(), id);
+  EXPECT_TRUE(Eventually([&] { return show().find("sent with *** and ***") != std::string::npos; }))
+      << show();
+  std::string all = show() + core_.Run({"run", "show", run, "--json"}).output;
+  all += core_.Run({"execution", "show", delivery.execution_id()}).output;
+  all += core_.Run({"execution", "show", delivery.execution_id(), "--json"}).output;
+  all += core_.Run({"execution", "list", "--json"}).output;
+  all += core_.Run({"service", "show", "letters-echo", "--json"}).output;
+  const std::string environment = core_.Run({"service", "env", "letters-echo"}).output;
+  EXPECT_THAT(environment, AllOf(HasSubstr("***"), HasSubstr("https://h")));
+  all += environment + core_.Run({"service", "logs", "letters-echo"}).output;
+  EXPECT_THAT(all, AllOf(HasSubstr(delivery.execution_id()), Not(HasSubstr(value_))));
+  EXPECT_THAT(core_.Log(), Not(HasSubstr(value_)));
+  ASSERT_EQ(core_.Stop(), 0);
+  ExpectNowhere(value_);
+  EXPECT_EQ(FilesWith(value_.substr(1)), "");
 }
 
 TEST_F(SecretsTest, WhatIsRefusedIsShownNowhereEither) {
