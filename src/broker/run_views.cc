@@ -43,9 +43,16 @@ struct Describe {
   ActionText operator()(const app::FailStep&) const { return {"fail", ""}; }
 };
 
-void DescribeNode(const app::Node& node, StepView& into) {
+// `lane` is the engine's: an item by its number, else a block of the parent.
+void DescribeNode(const app::Flow& flow, std::uint32_t number, std::uint32_t lane, StepView& into) {
+  const app::Node& node = flow.nodes[number];
   into.path = node.path;
   if (node.step == nullptr) return;
+  const app::Step* const parent = flow.nodes[node.parent].step;
+  if (node.block >= app::Node::kBody) {
+    const bool item = parent != nullptr && std::holds_alternative<app::ForeachStep>(parent->action);
+    into.lane = item ? lane : node.block - app::Node::kBody;
+  }
   into.id = node.step->id;
   auto [action, what] = std::visit(Describe(), node.step->action);
   into.action = std::move(action);
@@ -102,12 +109,12 @@ std::string WaitingFor(const Partition& partition, const engine::Run& run,
 }
 
 StepView ViewOfActive(const Partition& partition, const engine::Run& run,
-                      const engine::Visit& visit, const app::Node& node) {
+                      const engine::Visit& visit, const app::Flow& flow) {
+  const app::Node& node = flow.nodes[visit.node];
   StepView step;
   step.number = visit.number;
   step.parent = visit.parent;
-  step.lane = visit.lane;
-  DescribeNode(node, step);
+  DescribeNode(flow, visit.node, visit.lane, step);
   step.purpose = visit.purpose;
   step.started = visit.started;
   step.attempt = visit.attempt;
@@ -201,7 +208,7 @@ Result<RunView> LookAtRun(const Partition& partition, const engine::RunId& id) {
     view.waiting_since = run.created;
   }
   for (const engine::Visit& visit : run.active) {
-    StepView step = ViewOfActive(partition, run, visit, flow->nodes[visit.node]);
+    StepView step = ViewOfActive(partition, run, visit, *flow);
     if (!step.waiting_for.empty() &&
         (view.waiting_for.empty() || step.waiting_since < view.waiting_since)) {
       view.waiting_for = step.waiting_for;
@@ -218,10 +225,9 @@ StepView ViewOf(const engine::StepRecord& record, const app::Program& program,
   StepView step;
   step.number = record.number;
   step.parent = record.parent;
-  step.lane = record.lane;
   const app::Flow* const flow = program.FindFlow(run.workflow);
   if (flow != nullptr && record.node < flow->nodes.size()) {
-    DescribeNode(flow->nodes[record.node], step);
+    DescribeNode(*flow, record.node, record.lane, step);
     SetPending(flow->nodes[record.node], record.pending, step);
   }
   step.state = record.state;

@@ -29,7 +29,7 @@ struct ApplicationView {
 struct StepView {
   std::uint32_t number = 0;
   std::uint32_t parent = 0;
-  std::uint32_t lane = 0;
+  std::uint32_t lane = 0;  ///< Which way, branch or item of the parent, from 0.
   std::string id;
   std::string path;    ///< "steps[1].then[0]"
   std::string action;  ///< "task", "wait", ...

@@ -142,6 +142,21 @@ TEST_F(RunCommandsTest, AFailedRunSaysHowToGoOn) {
       << err_;
 }
 
+// Blocks of a run have lanes too, which say nothing of the order.
+TEST_F(RunCommandsTest, WhatUndoesAndCatchesStandsWhereItHappened) {
+  HasStep("book", "set", "", v1::STEP_COMPLETED, 0, 2);
+  HasStep("pay", "task", "bank.pay", v1::STEP_FAILED, 0, 2);
+  HasStep("", "task", "shop.forget", v1::STEP_COMPLETED, 0, 1).set_purpose("compensate");
+  HasStep("", "task", "mail.send", v1::STEP_COMPLETED).set_purpose("catch");
+  EXPECT_EQ(Mesg({"run", "show", kId}), 0);
+  std::vector<std::size_t> places;
+  for (const char* title : {"book  set", "pay  bank.pay", "undo: shop.forget", "on error: mail"}) {
+    places.push_back(out_.find(title));
+    ASSERT_NE(places.back(), std::string::npos) << title << "\n" << out_;
+  }
+  EXPECT_TRUE(std::ranges::is_sorted(places)) << out_;
+}
+
 TEST_F(RunCommandsTest, EveryPageOfStepsIsRead) {
   HasStory();
   core_.script.run.set_steps_cut(true);  // One step a page.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "cli/human.h"
@@ -67,9 +68,7 @@ class Story {
       children_[known_.contains(step.parent()) ? step.parent() : 0].push_back(&step);
     }
     for (auto& [parent, children] : children_) {
-      std::ranges::stable_sort(children, [](const Step* a, const Step* b) {
-        return std::pair(a->lane(), a->number()) < std::pair(b->lane(), b->number());
-      });
+      std::ranges::stable_sort(children, {}, [this](const Step* step) { return Place(*step); });
     }
   }
 
@@ -78,13 +77,24 @@ class Story {
   }
 
  private:
-  /// Branches and items are told apart by their number.
-  std::string Lane(const Step& step) const {
+  /// Whether it is in a branch or an item of its parent, which are told apart by their number.
+  bool HasLane(const Step& step) const {
     const auto parent = known_.find(step.parent());
-    if (parent == known_.end()) return "";
+    if (parent == known_.end() || step.purpose() != parent->second->purpose()) return false;
     const std::string& action = parent->second->action();
-    if (action != "parallel" && action != "foreach") return "";
-    return fmt::format("[{}] ", step.lane());
+    return action == "parallel" || action == "foreach";
+  }
+
+  /// Among those beside it: branch by branch, else as they began. What catches and undoes is last.
+  std::tuple<bool, std::uint32_t, std::uint64_t> Place(const Step& step) const {
+    const bool lane = HasLane(step);
+    const auto parent = known_.find(step.parent());
+    const bool after = parent != known_.end() && step.purpose() != parent->second->purpose();
+    return {after, lane ? step.lane() : 0, step.number()};
+  }
+
+  std::string Lane(const Step& step) const {
+    return HasLane(step) ? fmt::format("[{}] ", step.lane()) : "";
   }
 
   std::string Title(const Step& step) const {

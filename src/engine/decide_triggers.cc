@@ -29,20 +29,11 @@ std::string IndexKey(bool result, std::string_view service, std::string_view key
   return index.append(service).append(1, '\0').append(key);
 }
 
-const app::Expression* ConditionOf(const app::Flow& flow, std::size_t number) {
-  const auto& condition = number == 0 ? flow.workflow->on.condition : flow.workflow->condition;
-  return condition ? &condition->expression : nullptr;
-}
-
 bool NeedsHelper(const app::Flow& flow) {
-  for (const std::size_t number : {0, 1}) {
-    const app::Expression* const condition = ConditionOf(flow, number);
-    if (condition != nullptr && condition->NeedsHelper()) return true;
-  }
-  return false;
+  return std::ranges::any_of(flow.conditions, &app::Expression::NeedsHelper);
 }
 
-/// Both conditions, as far as they can be evaluated here. None: the helper has to be asked about
+/// The conditions, as far as they can be evaluated here. None: the helper has to be asked about
 /// `call`. `answer` is the helper's.
 struct Verdict {
   std::optional<Result<bool>> verdict;
@@ -52,21 +43,19 @@ struct Verdict {
 Verdict Judge(const app::Program& program, const app::Flow& flow, const RunTrigger& trigger,
               const app::Value* answer) {
   std::optional<app::Value> data;
-  for (const std::size_t number : {0, 1}) {
-    const app::Expression* const condition = ConditionOf(flow, number);
-    if (condition == nullptr) continue;
+  for (const app::Expression& condition : flow.conditions) {
     if (!data) {
       auto read = app::Value::Read(trigger.data);
       if (!read) return {Result<bool>(read.error()), {}};
       data = *std::move(read);
     }
-    auto scope = ScopeOfTrigger(program, trigger, *data, *condition);
+    auto scope = ScopeOfTrigger(program, trigger, *data, condition);
     Result<app::Value> value = app::Value();
-    if (condition->NeedsHelper()) {
-      if (answer == nullptr) return {{}, app::HelperCall{*condition, *data, std::move(scope)}};
+    if (condition.NeedsHelper()) {
+      if (answer == nullptr) return {{}, app::HelperCall{condition, *data, std::move(scope)}};
       value = *answer;
     } else {
-      value = condition->Evaluate(*data, scope);
+      value = condition.Evaluate(*data, scope);
     }
     if (!value) return {Result<bool>(value.error()), {}};
     if (!value->Truthy()) return {Result<bool>(false), {}};

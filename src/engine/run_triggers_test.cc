@@ -51,6 +51,26 @@ TEST_F(TriggersTest, AConditionForTheHelperIsNotLostByACrash) {
   EXPECT_THAT(States(), SizeIs(2));
 }
 
+TEST_F(TriggersTest, ConditionsOfTriggerAndWorkflowAreJudgedTogether) {
+  Install(R"(
+  sell:
+    on: { event: shop.order, if: '[.id] | combinations == [1]' }
+    if: '[.id] | combinations == [2]'
+    steps: [ { set: 1 } ]
+  mixed:
+    on: { event: shop.order, if: '[.id] | combinations == [1]' }
+    if: .id > 10
+    steps: [ { set: 1 } ]
+)");
+  Emit("order", R"({"id":1})");
+  Pass(Duration(0));
+  // Of one that is not true in Core, the helper is not asked the rest.
+  ASSERT_THAT(to_judge_, SizeIs(1));
+  EXPECT_EQ(to_judge_[0].workflow, "sell");
+  EXPECT_EQ(to_judge_[0].call.expression.ToJq(),
+            R"((([.["id"]] | (combinations == [1])) and ([.["id"]] | (combinations == [2]))))");
+}
+
 TEST_F(TriggersTest, TheHelperIsAskedAgainWhenItIsNotThere) {
   Install(kHelped);
   Emit("order", R"({"id":1})");

@@ -105,9 +105,27 @@ Result<Value> ReadInputs(const ApplicationFile& file,
   return inputs;
 }
 
+// Those of the trigger and of the workflow. What the helper has to judge it judges at once.
+Result<std::vector<Expression>> ConditionsOf(const Workflow& workflow) {
+  std::vector<Expression> here;
+  std::vector<Expression> elsewhere;
+  for (const auto* condition : {&workflow.on.condition, &workflow.condition}) {
+    if (!*condition) continue;
+    const Expression& expression = (*condition)->expression;
+    (expression.NeedsHelper() ? elsewhere : here).push_back(expression);
+  }
+  if (elsewhere.size() == 1) here.push_back(elsewhere[0]);
+  if (elsewhere.size() == 2) {
+    here.push_back(MESG_TRY(Expression::Parse(
+        fmt::format("({}) and ({})", elsewhere[0].ToJq(), elsewhere[1].ToJq()), kVariables)));
+  }
+  return here;
+}
+
 Result<Flow> MakeFlow(const Workflow& workflow) {
   Flow flow;
   flow.workflow = &workflow;
+  flow.conditions = MESG_TRY(ConditionsOf(workflow));
   Numbering(flow.nodes).Add(workflow);
   if (workflow.on.kind == Trigger::Kind::kSchedule) {
     flow.schedule = MESG_TRY(Schedule::Parse(workflow.on.schedule, workflow.on.timezone));

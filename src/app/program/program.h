@@ -50,6 +50,8 @@ struct Node {
 struct Flow {
   const Workflow* workflow = nullptr;
   std::vector<Node> nodes;
+  /// All have to be true for what would start it. At most one needs the helper, the last.
+  std::vector<Expression> conditions;
   std::optional<Schedule> schedule;
   std::optional<DataValidator> inputs;  ///< Of a manual trigger.
 
