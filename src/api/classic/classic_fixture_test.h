@@ -139,7 +139,7 @@ class ClassicTest : public testing::Test {
     options.supervisor.guard_program = runtime::HelperFolder() / "mesg-guard";
     std::filesystem::create_directories(folder_.path() / "services");
     services_ = runtime::ServiceManager::Start(options, *broker_, clock_).value();
-    server_ = Server::Start({{"127.0.0.1:0"}}, {broker_.get(), services_.get(),
+    server_ = Server::Start({{"127.0.0.1:0"}}, {broker_.get(), services_.get(), nullptr,
                                                 [] {
                                                   CoreStatus status;
                                                   status.version = "1.2.3";

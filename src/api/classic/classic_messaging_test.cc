@@ -319,7 +319,8 @@ TEST_F(ClassicTest, ACoreThatStopsEndsItsStreamsAndTakesNoCalls) {
 
 TEST_F(ClassicTest, BeforeCoreIsReadyEveryCallIsRefused) {
   server_.reset();
-  server_ = Server::Start({{"127.0.0.1:0"}}, {broker_.get(), services_.get(), {}, {}}).value();
+  server_ =
+      Server::Start({{"127.0.0.1:0"}}, {broker_.get(), services_.get(), nullptr, {}, {}}).value();
   Connect();
   Deploy();
   EXPECT_EQ(Emit("closed", "{}").error_code(), StatusCode::UNAVAILABLE);
