@@ -22,9 +22,9 @@ namespace {
 constexpr int kKills = 20;
 constexpr std::size_t kHeld = 1'000;  // Delivered and unanswered at each kill, at least.
 // What an answer has crossed is in the worker's hands and has its result already.
-constexpr std::size_t kSpare = 1'000;
-constexpr std::size_t kKeep = 2'500;
-constexpr std::uint64_t kOpen = 5'000;
+constexpr std::size_t kSpare = 2'000;
+constexpr std::size_t kKeep = 4'000;
+constexpr std::uint64_t kOpen = 8'000;
 constexpr std::uint64_t kProgress = 500;  // Of events and of results, between two kills.
 
 constexpr std::string_view kDefinition = R"(name: Load
