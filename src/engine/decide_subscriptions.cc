@@ -171,11 +171,13 @@ Result<Reply> Engine::On(Receive&& command, TimePoint now) {
   // One before it is still on its way and will come again with it.
   if (command.number != last + 1) return Reply();
   Body body = MESG_TRY(DecodeBody(command.body));
-  if (const auto* start = std::get_if<StartRun>(&body);
-      start != nullptr && Runs().FindApplication(start->application, start->version) == nullptr) {
-    // The application is on its way from its own partition; then this is asked for again.
-    stalled_.insert(command.from);
-    return Reply();
+  if (const auto* start = std::get_if<StartRun>(&body)) {
+    const ApplicationPtr known = Runs().FindApplication(start->application, start->version);
+    if (known == nullptr || known->deployed < start->deployed) {
+      // The application is on its way from its own partition; then this is asked for again.
+      stalled_.insert(command.from);
+      return Reply();
+    }
   }
   Add(MessageTaken{command.from, command.number});
   Tell(ConfirmMessage{command.from, command.number});

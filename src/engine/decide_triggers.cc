@@ -156,6 +156,7 @@ Result<void> Engine::StartFrom(const TriggerOf& of, const Happened& happened,
   start.id = DerivedId(slot, now, seed);
   start.application = of.application->name;
   start.version = of.application->version;
+  start.deployed = of.application->deployed;
   start.workflow = workflow.key;
   start.trigger = happened.trigger;
   if (!error.empty()) start.trigger.error = "the condition of the workflow failed: " + error;
@@ -451,6 +452,7 @@ Result<void> Engine::FireSchedule(const TriggerOf& of, TimePoint now) {
     start.id = DerivedId(slot, now, seed);
     start.application = key.first;
     start.version = of.application->version;
+    start.deployed = of.application->deployed;
     start.workflow = key.second;
     start.trigger.kind = RunTrigger::Kind::kSchedule;
     start.trigger.key = on.schedule;

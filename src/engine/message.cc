@@ -56,6 +56,7 @@ class Writer {
     to->set_parent(Bytes(body.parent));
     to->set_parent_visit(body.parent_visit);
     to->set_depth(body.depth);
+    to->set_deployed_us(ToMicros(body.deployed));
   }
   void operator()(const StopRun& body) {
     into_.mutable_cancel_run()->set_id(Bytes(body.id));
@@ -158,6 +159,7 @@ Result<Body> ReadStartRun(const pb::Message::StartRun& from) {
   body.parent = MESG_TRY(ReadId(from.parent()));
   body.parent_visit = from.parent_visit();
   body.depth = from.depth();
+  body.deployed = FromMicros(from.deployed_us());
   return Body(std::move(body));
 }
 

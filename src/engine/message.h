@@ -38,6 +38,7 @@ struct StartRun {
   RunId parent = {};  ///< The run whose step waits for this one.
   std::uint32_t parent_visit = 0;
   std::uint32_t depth = 0;
+  TimePoint deployed{};  ///< Of the application, as the sender knows it.
 };
 struct StopRun {
   RunId id;

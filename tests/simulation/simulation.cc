@@ -199,7 +199,11 @@ class Simulation {
     const int rounds = plans_.empty() ? 400 : 4000;
     for (int round = 0; round < rounds; ++round) {
       TurnAll();
-      if (node_.Failed()) Restart();  // A failure that was set before and struck now.
+      if (node_.Failed()) {  // A failure that was set before and struck now.
+        Restart();
+        operator_->DeployMissing();  // What was asked for may be lost with it.
+        deployer_->Settle();
+      }
       StaffInstances();
       requester_->ResolveUnknown();
       for (const auto& worker : workers_) {
