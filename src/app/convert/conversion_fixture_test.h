@@ -33,9 +33,8 @@ class ConversionTest : public ::testing::Test {
     text << in.rdbuf();
     return text.str();
   }
-  static std::string Sample(const std::string& name) {
-    return TextOf(std::string(MESG_CONVERT_SAMPLES) + "/" + name);
-  }
+  /// A file of the corpus; in read_application_test.cc, which is told where that is.
+  static std::string Sample(const std::string& name);
 
   ReadApplication Read(std::string_view yaml) {
     auto read = ReadAnyApplication(yaml, "f.yml");

@@ -6,6 +6,11 @@
 #include "app/convert/jq_source.h"
 
 namespace mesg::app {
+
+std::string ConversionTest::Sample(const std::string& name) {
+  return TextOf(std::string(MESG_CONVERT_SAMPLES) + "/" + name);
+}
+
 namespace {
 
 class ReadApplicationTest : public ConversionTest {};
