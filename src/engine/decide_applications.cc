@@ -166,8 +166,6 @@ Result<void> Engine::Take(ApplicationMoved&& moved, TimePoint now) {
   return after.state == Application::State::kDeleting ? CancelRunsOfDeleted(now) : Result<void>();
 }
 
-Result<void> Engine::Take(const ApplicationForgotten&, TimePoint) { return {}; }
-
 void Engine::ForgetIfUnused(const std::string& name, const std::string& version) {
   // Runs of it elsewhere may start others here, and messages that need it may be under way; which
   // this partition alone cannot know.

@@ -188,7 +188,6 @@ class Engine : private RunHost {
 
   // decide_applications.cc
   Result<void> Take(ApplicationMoved&& moved, TimePoint now);
-  Result<void> Take(const ApplicationForgotten& gone, TimePoint now);
   void ForgetIfUnused(const std::string& name, const std::string& version);
   Result<void> CancelRunsOfDeleted(TimePoint now);
 

@@ -35,9 +35,6 @@ class Writer {
   void operator()(const ApplicationMoved& body) {
     into_.set_application_put(EncodeApplication(*body.application));
   }
-  void operator()(const ApplicationForgotten& body) {
-    into_.mutable_application_gone()->set_name(body.name);
-  }
   void operator()(const StartRun& body) {
     auto* to = into_.mutable_start_run();
     to->set_id(Bytes(body.id));
@@ -228,8 +225,6 @@ Result<Body> DecodeBody(std::string_view bytes) {
     case pb::Message::kApplicationPut:
       return Body(ApplicationMoved{std::make_shared<const Application>(
           MESG_TRY(DecodeApplication(message.application_put())))});
-    case pb::Message::kApplicationGone:
-      return Body(ApplicationForgotten{message.application_gone().name()});
     case pb::Message::kStartRun:
       return ReadStartRun(message.start_run());
     case pb::Message::kCancelRun:

@@ -26,9 +26,6 @@ struct HoldBroke {
 struct ApplicationMoved {
   ApplicationPtr application;
 };
-struct ApplicationForgotten {
-  std::string name;
-};
 struct StartRun {
   RunId id;
   std::string application;
@@ -106,9 +103,9 @@ struct EventArrived {
   std::string error;
 };
 
-using Body = std::variant<HoldMoved, HoldBroke, ApplicationMoved, ApplicationForgotten, StartRun,
-                          StopRun, RunEnded, CreateForStep, CancelForStep, ExecutionEnded, EmitOwn,
-                          AwaitEvent, StopAwaiting, EventArrived>;
+using Body =
+    std::variant<HoldMoved, HoldBroke, ApplicationMoved, StartRun, StopRun, RunEnded, CreateForStep,
+                 CancelForStep, ExecutionEnded, EmitOwn, AwaitEvent, StopAwaiting, EventArrived>;
 std::string EncodeBody(const Body& body);
 /// DataLoss for what no EncodeBody wrote.
 Result<Body> DecodeBody(std::string_view bytes);
