@@ -171,6 +171,10 @@ Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
   if (waiting == nullptr) return {};
   const RunTable::Waiters waiters = *waiting;  // Those that are told are taken out.
   const app::Value data = MESG_TRY(app::Value::Read(happened.trigger.data));
+  // Each keeps the data as its value, all in this commit.
+  constexpr std::size_t kFixed = 512;
+  const std::size_t room = 2 * settings_.slice_bytes;
+  std::size_t taken = 0;
   for (const auto& [run, visit] : waiters) {
     const auto stored =
         MESG_TRY(Runs().FindWaiter(happened.service, happened.trigger.key, run, visit));
@@ -198,6 +202,14 @@ Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
       } else if (!fits->Truthy()) {
         continue;
       }
+    }
+    taken += kFixed + arrived.data.size();
+    if (taken > room && taken > kFixed + arrived.data.size() && arrived.error.empty()) {
+      arrived.error = fmt::format(
+          "more steps waited for the event {} of {}, with {} bytes of data, than one commit takes; "
+          "retry the run to wait for the next one",
+          happened.trigger.key, happened.service, arrived.data.size());
+      arrived.data.clear();
     }
     Add(WaiterGone{happened.service, happened.trigger.key, run, visit});
     Send(run.Slot(), std::move(arrived));

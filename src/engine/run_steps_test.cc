@@ -338,6 +338,27 @@ TEST_F(StepsTest, SoManyStepsMayWaitForOneEvent) {
   EXPECT_THAT(States(), ElementsAre("completed", "completed", testing::StartsWith("failed")));
 }
 
+TEST_F(StepsTest, WhatOneEventMeansForAllThatWaitIsBounded) {
+  settings_.slice_bytes = 16 << 10;
+  Restart();
+  Install(R"(
+  go: { on: { manual: {} }, steps: [ { await: shop.paid } ] }
+)");
+  constexpr int kRuns = 20;
+  for (int i = 0; i < kRuns; ++i) ASSERT_TRUE(Start("go"));
+  Commit();
+  Emit("paid", R"({"id":1,"note":")" + std::string(8 << 10, 'x') + "\"}");
+  EXPECT_LT(engine_->PendingBytes(), 128U << 10);
+  const std::vector<std::string> states = States();
+  EXPECT_GE(std::ranges::count(states, "completed"), 1);
+  EXPECT_GE(std::ranges::count_if(states,
+                                  [](const std::string& state) {
+                                    return state.find("than one commit takes") != std::string::npos;
+                                  }),
+            1);
+  EXPECT_EQ(engine_->Current().Runs().OpenRuns(), 0u);
+}
+
 TEST_F(StepsTest, APersonDecides) {
   Install(R"(
   go:
