@@ -1,7 +1,8 @@
 """The rules of the house that a machine can check, over a checkout and without a build.
 
 Arrows between rooms: what mesg_module declares, what the sources include, and which way it points.
-Third-party headers: only in the room that adapts the library. Documents: the code map of
+Third-party headers: only in the room that adapts the library. Types: one definition for each name,
+which the linker would not notice. Documents: the code map of
 ARCHITECTURE.md, a README for every room, links that lead somewhere. Text: nothing that only makes
 sense on one machine.
 
@@ -73,6 +74,11 @@ SOURCES = (".h", ".cc")
 UNREAD = (".png", ".ico", ".gz", ".tgz", ".zip", ".woff2", ".wasm", ".bin")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
+# As clang-format writes them: what stands at the margin is outside every type and function.
+NAMESPACE = re.compile(r"^namespace ?([\w:]*) \{$")
+NAMESPACE_END = re.compile(r"^\}  // namespace")
+TYPE = re.compile(r"^(?:struct|class|enum class) ([\w:]+)(?: final)?(?: : .*)? \{")
+
 
 class Module(NamedTuple):
     name: str
@@ -128,6 +134,18 @@ def is_test(path):
     return re.search(r"_(test|bench|fuzz)\.(h|cc)$", path) is not None
 
 
+def types(text):
+    """(line, full name) of every type that other files can see; not those of unnamed namespaces."""
+    inside = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := NAMESPACE.match(line):
+            inside.append(match.group(1))
+        elif NAMESPACE_END.match(line) and inside:
+            inside.pop()
+        elif (match := TYPE.match(line)) and "" not in inside:
+            yield number, "::".join([*inside, match.group(1)])
+
+
 class House:
     def __init__(self, root):
         self.root = pathlib.Path(root)
@@ -162,6 +180,7 @@ class House:
         for path in self.files:
             if path.endswith(SOURCES) and not path.startswith(TEMPLATES):
                 self.check_source(path)
+        self.check_types()
         self.check_documents()
         self.check_text()
         return self.breaches
@@ -202,6 +221,17 @@ class House:
             self.check_third_party(path, number, include)
             if mark == '"' or include.startswith(tuple(GENERATED)):
                 self.check_include(path, number, include)
+
+    def check_types(self):
+        """Two types of one name that meet in a program are undefined behaviour."""
+        first = {}
+        for path in self.files:
+            if not path.endswith(SOURCES) or path.startswith((TEMPLATES, *OUTSIDE)):
+                continue
+            for number, name in types(self.read(path)):
+                there = first.setdefault(name, f"{path}:{number}")
+                if there != f"{path}:{number}":
+                    self.breach(path, number, f"{name} is another type in {there}")
 
     def find(self, path, include):
         """The file of ours that an #include in `path` means, or None."""

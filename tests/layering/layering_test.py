@@ -66,6 +66,18 @@ class LayeringTest(unittest.TestCase):
                  "mesg_module(rocksdb_store SOURCES rocks.cc DEPENDS mesg::base)\n"},
             "src/store/rocksdb/rocks.h:2", "mesg::store")
 
+    def test_a_type_that_is_defined_twice(self):
+        header = "#pragma once\nnamespace mesg {{\nstruct {} {{\n  int a;\n}};\n}}  // namespace mesg\n"
+        self.assertEqual(self.breaches({"src/base/a.h": header.format("A"),
+                                        "src/base/b.h": header.format("B")}), [])
+        self.assert_breach({"src/base/a.h": header.format("A"),
+                            "src/base/b.h": header.format("A : public B")},
+                           "src/base/b.h:3", "mesg::A is another type in src/base/a.h:3")
+
+    def test_types_of_unnamed_namespaces_are_apart(self):
+        source = "namespace mesg {\nnamespace {\nclass A {\n};\n}  // namespace\n}  // namespace mesg\n"
+        self.assertEqual(self.breaches({"src/base/a.cc": source, "src/base/b.cc": source}), [])
+
     def test_a_commented_arrow_is_no_arrow(self):
         self.assert_breach(
             {"src/store/CMakeLists.txt": "mesg_module(store\n  # DEPENDS mesg::base\n)\n"},

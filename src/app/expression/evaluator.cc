@@ -10,7 +10,7 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 // What goes on with each value that a node gives: false stops the node. Borrows what it calls.
 class Emit {
@@ -41,7 +41,7 @@ class Evaluator {
     std::ranges::copy(scope, slots_.begin());
   }
 
-  Result<Value> Run(const Node& root, const Value& input) {
+  Result<Value> Run(const ExpressionNode& root, const Value& input) {
     std::optional<Value> found;
     std::size_t count = 0;
     const bool whole = Eval(root, input, [&](Value value) {
@@ -76,7 +76,7 @@ class Evaluator {
     return emit(std::move(value));
   }
 
-  bool Eval(const Node& node, const Value& input, const Emit& emit) {
+  bool Eval(const ExpressionNode& node, const Value& input, const Emit& emit) {
     if (const auto spent = meter_.Spend(1); !spent) return Fail(spent.error());
     if (depth_ >= kMaxDepth) {
       return Fail(ResourceExhausted("the expression is nested too deeply"));
@@ -87,7 +87,7 @@ class Evaluator {
     return goes_on;
   }
 
-  bool Dispatch(const Node& node, const Value& input, const Emit& emit) {
+  bool Dispatch(const ExpressionNode& node, const Value& input, const Emit& emit) {
     const auto& children = node.children;
     switch (node.kind) {
       case Kind::kIdentity:
@@ -198,13 +198,13 @@ class Evaluator {
     return emit(Value::Text(*std::move(text)));
   }
 
-  bool String(const Node& node, std::size_t next, std::string text, const Value& input,
+  bool String(const ExpressionNode& node, std::size_t next, std::string text, const Value& input,
               const Emit& emit) {
     if (next == node.children.size()) {
       if (const auto spent = meter_.SpendBytes(text.size()); !spent) return Fail(spent.error());
       return emit(Value::Text(std::move(text)));
     }
-    const Node& child = *node.children[next];
+    const ExpressionNode& child = *node.children[next];
     if (next % 2 == 0) {
       return String(node, next + 1, std::move(text) + child.literal.text(), input, emit);
     }
@@ -215,8 +215,8 @@ class Evaluator {
     });
   }
 
-  bool Slice(const Node& node, const Value& input, const Emit& emit) {
-    const auto bound = [&](const NodePtr& at, const Emit& then) {
+  bool Slice(const ExpressionNode& node, const Value& input, const Emit& emit) {
+    const auto bound = [&](const ExpressionNodePtr& at, const Emit& then) {
       return at == nullptr ? then(Value()) : Eval(*at, input, then);
     };
     return bound(node.children[2], [&](const Value& to) {
@@ -229,7 +229,7 @@ class Evaluator {
   }
 
   // Only what fails inside is caught, not what follows.
-  bool Try(const Node& node, const Value& input, const Emit& emit) {
+  bool Try(const ExpressionNode& node, const Value& input, const Emit& emit) {
     bool outside = false;
     const bool whole = Eval(*node.children[0], input, [&](Value value) {
       outside = !Stopped(emit, std::move(value));
@@ -242,7 +242,7 @@ class Evaluator {
   }
 
   // All that is true on the left; when there is none of it, the right. Errors on the left end it.
-  bool Alternative(const Node& node, const Value& input, const Emit& emit) {
+  bool Alternative(const ExpressionNode& node, const Value& input, const Emit& emit) {
     bool any = false;
     bool outside = false;
     const bool whole = Eval(*node.children[0], input, [&](Value value) {
@@ -256,7 +256,7 @@ class Evaluator {
     return any || Eval(*node.children[1], input, emit);
   }
 
-  bool Logic(const Node& node, const Value& input, const Emit& emit) {
+  bool Logic(const ExpressionNode& node, const Value& input, const Emit& emit) {
     const bool decided = node.kind == Kind::kOr;  // By a left of this value.
     return Eval(*node.children[0], input, [&](const Value& left) {
       if (left.Truthy() == decided) return emit(Value::Boolean(decided));
@@ -280,7 +280,7 @@ class Evaluator {
     return Value::Boolean(order >= 0);
   }
 
-  bool Loop(const Node& node, const Value& input, const Emit& emit) {
+  bool Loop(const ExpressionNode& node, const Value& input, const Emit& emit) {
     const bool reduce = node.kind == Kind::kReduce;
     const std::uint32_t slot = node.patterns[0].slot;
     return Eval(*node.children[1], input, [&](Value state) {
@@ -298,7 +298,7 @@ class Evaluator {
     });
   }
 
-  bool List(const Node& node, const Value& input, const Emit& emit) {
+  bool List(const ExpressionNode& node, const Value& input, const Emit& emit) {
     Value::List items;
     if (!node.children.empty() && !Eval(*node.children[0], input, [&](Value item) {
           items.push_back(std::move(item));
@@ -309,7 +309,7 @@ class Evaluator {
     return emit(Value::Of(std::move(items)));
   }
 
-  bool Object(const Node& node, std::size_t next, std::vector<Value::Member> members,
+  bool Object(const ExpressionNode& node, std::size_t next, std::vector<Value::Member> members,
               const Value& input, const Emit& emit) {
     if (next == node.children.size()) return emit(Value::Of(std::move(members)));
     return Eval(*node.children[next], input, [&](const Value& key) {
@@ -325,7 +325,7 @@ class Evaluator {
     });
   }
 
-  bool Call(const Node& node, const Value& input, const Emit& emit) {
+  bool Call(const ExpressionNode& node, const Value& input, const Emit& emit) {
     switch (node.function->form) {
       case Function::Form::kPure:
         return Apply(node, 0, {}, input, emit);
@@ -344,8 +344,8 @@ class Evaluator {
     return Fail(Internal("{} needs the helper", node.text));
   }
 
-  bool Apply(const Node& node, std::size_t next, std::vector<Value> arguments, const Value& input,
-             const Emit& emit) {
+  bool Apply(const ExpressionNode& node, std::size_t next, std::vector<Value> arguments,
+             const Value& input, const Emit& emit) {
     if (next == node.children.size()) {
       return Give(node.function->compute(input, arguments, meter_), emit);
     }
@@ -362,9 +362,9 @@ class Evaluator {
     return false;
   }
 
-  bool Range(const Node& node, const Value& input, const Emit& emit) {
+  bool Range(const ExpressionNode& node, const Value& input, const Emit& emit) {
     std::vector<Value> bounds;
-    for (const NodePtr& child : node.children) {
+    for (const ExpressionNodePtr& child : node.children) {
       const bool whole = Eval(*child, input, [&](Value value) {
         bounds.push_back(std::move(value));
         return true;
@@ -389,7 +389,7 @@ class Evaluator {
     return true;
   }
 
-  bool Label(const Node& node, const Value& input, const Emit& emit) {
+  bool Label(const ExpressionNode& node, const Value& input, const Emit& emit) {
     const std::uint64_t activation = ++activations_;
     labels_[node.slot] = activation;
     const bool whole = Eval(*node.children[0], input, emit);

@@ -58,7 +58,7 @@ class ExpressionParser {
   };
 
   // Tokens, nodes and names (parser.cc).
-  NodePtr Whole(const std::vector<Token>& tokens);
+  ExpressionNodePtr Whole(const std::vector<Token>& tokens);
   const Token& Peek() const { return (*cursor_.tokens)[cursor_.next]; }
   const Token& PeekSecond() const;
   const Token& Take();
@@ -66,58 +66,60 @@ class ExpressionParser {
   bool AcceptWord(std::string_view word);
   void Require(std::string_view symbol);
   void RequireWord(std::string_view word);
-  NodePtr Expected(std::string_view what);
-  NodePtr Fail(std::size_t at, std::string message);
+  ExpressionNodePtr Expected(std::string_view what);
+  ExpressionNodePtr Fail(std::size_t at, std::string message);
   void SkipAll() { cursor_.next = cursor_.tokens->size() - 1; }
   void Report(std::size_t at, std::string message);
-  NodePtr Make(Node node);
-  NodePtr Make(Node::Kind kind, std::size_t at, std::vector<NodePtr> children,
-               std::string text = {});
-  NodePtr Text(std::size_t at, std::string text);
+  ExpressionNodePtr Make(ExpressionNode node);
+  ExpressionNodePtr Make(ExpressionNode::Kind kind, std::size_t at,
+                         std::vector<ExpressionNodePtr> children, std::string text = {});
+  ExpressionNodePtr Text(std::size_t at, std::string text);
   std::uint32_t Declare(std::string name);
   void Forget(std::size_t count) { variables_.resize(count); }
   std::uint32_t Slot(const Token& variable);
 
   // Operators, and what binds variables (operator_parser.cc).
-  NodePtr Pipe(bool comma = true);
-  NodePtr PipeOf(bool comma);
-  NodePtr Label(bool comma);
+  ExpressionNodePtr Pipe(bool comma = true);
+  ExpressionNodePtr PipeOf(bool comma);
+  ExpressionNodePtr Label(bool comma);
   static Level Tighter(Level level);
-  NodePtr Binary(Level level);
+  ExpressionNodePtr Binary(Level level);
   static bool IsOperator(Level level, const Token& token);
-  static Node::Kind KindOf(Level level);
-  NodePtr Operand();
-  NodePtr Bind(NodePtr source);
+  static ExpressionNode::Kind KindOf(Level level);
+  ExpressionNodePtr Operand();
+  ExpressionNodePtr Bind(ExpressionNodePtr source);
   Pattern ReadPattern();
   void ReadPatternMember(Pattern& into);
 
   // What operators stand between (term_parser.cc).
-  NodePtr Postfix();
-  NodePtr Bracket(NodePtr target);
-  NodePtr Term();
-  NodePtr VariableTerm();
-  NodePtr SymbolTerm();
-  NodePtr FormatTerm();
-  NodePtr String(std::string format);
-  NodePtr Object();
-  void ReadMember(std::vector<NodePtr>& into);
-  NodePtr Key();
+  ExpressionNodePtr Postfix();
+  ExpressionNodePtr Bracket(ExpressionNodePtr target);
+  ExpressionNodePtr Term();
+  ExpressionNodePtr VariableTerm();
+  ExpressionNodePtr SymbolTerm();
+  ExpressionNodePtr FormatTerm();
+  ExpressionNodePtr String(std::string format);
+  ExpressionNodePtr Object();
+  void ReadMember(std::vector<ExpressionNodePtr>& into);
+  ExpressionNodePtr Key();
 
   // What begins with a word: if, try, loops, functions (word_parser.cc).
-  NodePtr WordTerm();
-  NodePtr If();
-  NodePtr Try();
-  NodePtr Loop();
-  NodePtr Break();
-  NodePtr Call(const Token& name);
-  NodePtr Expand(const Function& function, const std::vector<NodePtr>& arguments);
+  ExpressionNodePtr WordTerm();
+  ExpressionNodePtr If();
+  ExpressionNodePtr Try();
+  ExpressionNodePtr Loop();
+  ExpressionNodePtr Break();
+  ExpressionNodePtr Call(const Token& name);
+  ExpressionNodePtr Expand(const Function& function,
+                           const std::vector<ExpressionNodePtr>& arguments);
 
   std::vector<SyntaxError>& errors_;
   const std::size_t scope_size_;
   Cursor cursor_{nullptr};
   std::vector<std::pair<std::string, std::uint32_t>> variables_;
   std::vector<std::pair<std::string, std::uint32_t>> label_names_;
-  std::map<std::string, NodePtr> parameters_;  ///< Of the definition that is being expanded.
+  std::map<std::string, ExpressionNodePtr>
+      parameters_;  ///< Of the definition that is being expanded.
   std::set<std::uint32_t> used_;
   std::size_t nodes_ = 0;
   std::uint32_t slots_ = 0;

@@ -10,7 +10,7 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 using Found = std::optional<Value::Kind>;
 
 struct Group {
@@ -40,14 +40,14 @@ Found KindOfFunction(std::string_view name) {
   return name == "from_entries" ? Found(Value::Kind::kObject) : std::nullopt;
 }
 
-Found Of(const Node& node);
+Found Of(const ExpressionNode& node);
 
-Found Common(const Node& a, const Node& b) {
+Found Common(const ExpressionNode& a, const ExpressionNode& b) {
   const Found one = Of(a);
   return one && one == Of(b) ? one : std::nullopt;
 }
 
-Found OfOperator(const Node& node) {
+Found OfOperator(const ExpressionNode& node) {
   constexpr std::array<std::string_view, 6> kComparisons = {"==", "!=", "<", "<=", ">", ">="};
   if (std::ranges::find(kComparisons, node.text) != kComparisons.end()) {
     return Value::Kind::kBoolean;
@@ -58,7 +58,7 @@ Found OfOperator(const Node& node) {
   return std::nullopt;
 }
 
-Found Of(const Node& node) {
+Found Of(const ExpressionNode& node) {
   switch (node.kind) {
     case Kind::kLiteral:
       return node.literal.kind();

@@ -9,13 +9,13 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 class Writer {
  public:
-  std::string Write(const NodePtr& node) { return node == nullptr ? "" : Write(*node); }
+  std::string Write(const ExpressionNodePtr& node) { return node == nullptr ? "" : Write(*node); }
 
-  std::string Write(const Node& node) {
+  std::string Write(const ExpressionNode& node) {
     const auto& children = node.children;
     const auto child = [&](std::size_t i) { return Write(children[i]); };
     switch (node.kind) {
@@ -84,14 +84,14 @@ class Writer {
   }
 
   // What a bracket may stand behind.
-  std::string Target(const Node& node) {
+  std::string Target(const ExpressionNode& node) {
     const bool term = node.kind == Kind::kIdentity || node.kind == Kind::kIndex ||
                       node.kind == Kind::kIterate || node.kind == Kind::kSlice ||
                       node.kind == Kind::kVariable || node.kind == Kind::kCall;
     return term ? Write(node) : fmt::format("({})", Write(node));
   }
 
-  std::string String(const Node& node) {
+  std::string String(const ExpressionNode& node) {
     std::string text = node.text.empty() ? "" : "@" + node.text + " ";
     text += '"';
     for (std::size_t i = 0; i < node.children.size(); ++i) {
@@ -105,7 +105,7 @@ class Writer {
     return text + '"';
   }
 
-  std::string Loop(const Node& node) {
+  std::string Loop(const ExpressionNode& node) {
     const bool reduce = node.kind == Kind::kReduce;
     std::string text = fmt::format("({} ({}) as {} ({}; {}", reduce ? "reduce" : "foreach",
                                    Write(node.children[0]), Write(node.patterns[0]),
@@ -114,7 +114,7 @@ class Writer {
     return text + "))";
   }
 
-  std::string Bind(const Node& node) {
+  std::string Bind(const ExpressionNode& node) {
     std::string text = fmt::format("(({}) as ", Write(node.children[0]));
     const char* separator = "";
     for (const Pattern& pattern : node.patterns) {
@@ -137,7 +137,7 @@ class Writer {
     return text + (list ? "]" : "}");
   }
 
-  std::string Object(const Node& node) {
+  std::string Object(const ExpressionNode& node) {
     std::string text = "{";
     for (std::size_t i = 0; i < node.children.size(); i += 2) {
       if (i > 0) text += ", ";
@@ -146,7 +146,7 @@ class Writer {
     return text + "}";
   }
 
-  std::string Call(const Node& node) {
+  std::string Call(const ExpressionNode& node) {
     const std::size_t arity = node.function->arity;
     if (arity == 0) return node.text;
     std::string text = node.text + "(";
@@ -160,6 +160,6 @@ class Writer {
 
 }  // namespace
 
-std::string ToJq(const Node& node) { return Writer().Write(node); }
+std::string ToJq(const ExpressionNode& node) { return Writer().Write(node); }
 
 }  // namespace mesg::app

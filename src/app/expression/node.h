@@ -11,8 +11,8 @@
 
 namespace mesg::app {
 
-struct Node;
-using NodePtr = std::shared_ptr<const Node>;
+struct ExpressionNode;
+using ExpressionNodePtr = std::shared_ptr<const ExpressionNode>;
 
 /// What stands behind `as`: `$name`, `[pattern, ...]` or `{key: pattern, ...}`.
 struct Pattern {
@@ -20,12 +20,12 @@ struct Pattern {
   Kind kind = Kind::kVariable;
   std::string name = {};  ///< Of a variable.
   std::uint32_t slot = 0;
-  std::vector<NodePtr> keys = {};      ///< Of an object; null for `{$name}`.
-  std::vector<Pattern> patterns = {};  ///< Of the items or keys.
+  std::vector<ExpressionNodePtr> keys = {};  ///< Of an object; null for `{$name}`.
+  std::vector<Pattern> patterns = {};        ///< Of the items or keys.
 };
 
 /// One node of a parsed expression. Immutable.
-struct Node {
+struct ExpressionNode {
   enum class Kind : std::uint8_t {
     kIdentity,     ///< .
     kRecurse,      ///< ..
@@ -61,13 +61,13 @@ struct Node {
   std::string text = {};
   std::uint32_t slot = 0;
   Value literal = {};
-  std::vector<NodePtr> children = {};
+  std::vector<ExpressionNodePtr> children = {};
   std::vector<Pattern> patterns = {};
   const Function* function = nullptr;
 };
 
 /// The same as jq source, without regard to what was written: every operator in parentheses, an
 /// `else` for each `if`, nothing that jq 1.6 does not know.
-std::string ToJq(const Node& node);
+std::string ToJq(const ExpressionNode& node);
 
 }  // namespace mesg::app

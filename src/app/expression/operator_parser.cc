@@ -10,7 +10,7 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 constexpr std::array<std::string_view, 8> kAssignments = {
     "=", "|=", "+=", "-=", "*=", "/=", "%=", "//="};
@@ -25,15 +25,15 @@ bool Among(const List& list, const Token& token) {
 
 // pipe := "label" $name "|" pipe | alternatives { "|" alternatives }, and a variable that is
 // bound on the way is known in all that follows.
-NodePtr ExpressionParser::Pipe(bool comma) {
+ExpressionNodePtr ExpressionParser::Pipe(bool comma) {
   const Deeper deeper(*this);
   const std::size_t known = variables_.size();
-  NodePtr node = PipeOf(comma);
+  ExpressionNodePtr node = PipeOf(comma);
   Forget(known);
   return node;
 }
 
-NodePtr ExpressionParser::PipeOf(bool comma) {
+ExpressionNodePtr ExpressionParser::PipeOf(bool comma) {
   const std::size_t at = Peek().at;
   if (Peek().IsWord("label") && PeekSecond().kind == Token::Kind::kVariable) return Label(comma);
   if (Peek().IsWord("def"))
@@ -42,24 +42,24 @@ NodePtr ExpressionParser::PipeOf(bool comma) {
     return Fail(at,
                 fmt::format("{} is refused: modules cannot be used in an expression", Peek().text));
   }
-  NodePtr left = Binary(comma ? Level::kComma : Level::kAlternative);
+  ExpressionNodePtr left = Binary(comma ? Level::kComma : Level::kAlternative);
   if (Peek().Is("|")) {
     Take();
     // A chain is a loop of the text, not of the reader.
     const Deeper deeper(*this);
-    NodePtr right = PipeOf(comma);
+    ExpressionNodePtr right = PipeOf(comma);
     return Make(Kind::kPipe, at, {std::move(left), std::move(right)});
   }
   return left;
 }
 
-NodePtr ExpressionParser::Label(bool comma) {
+ExpressionNodePtr ExpressionParser::Label(bool comma) {
   const std::size_t at = Take().at;
   const Token& name = Take();
   Require("|");
   label_names_.emplace_back(name.text, labels_);
   const std::uint32_t slot = labels_++;
-  NodePtr body = Pipe(comma);
+  ExpressionNodePtr body = Pipe(comma);
   label_names_.pop_back();
   return Make({.kind = Kind::kLabel,
                .at = at,
@@ -73,9 +73,9 @@ ExpressionParser::Level ExpressionParser::Tighter(Level level) {
   return static_cast<Level>(static_cast<int>(level) + 1);
 }
 
-NodePtr ExpressionParser::Binary(Level level) {
+ExpressionNodePtr ExpressionParser::Binary(Level level) {
   if (level == Level::kOperand) return Operand();
-  NodePtr left = Binary(Tighter(level));
+  ExpressionNodePtr left = Binary(Tighter(level));
   for (;;) {
     const Token& token = Peek();
     if (!IsOperator(level, token)) return left;
@@ -83,7 +83,7 @@ NodePtr ExpressionParser::Binary(Level level) {
     const std::size_t at = Take().at;
     if (level == Level::kAlternative) {  // The only one that groups to the right.
       const Deeper deeper(*this);
-      NodePtr right = Binary(level);
+      ExpressionNodePtr right = Binary(level);
       return Make(Kind::kAlternative, at, {std::move(left), std::move(right)});
     }
     left = Make(KindOf(level), at, {left, Binary(Tighter(level))}, text);
@@ -142,30 +142,30 @@ Kind ExpressionParser::KindOf(Level level) {
 }
 
 // --- operands
-NodePtr ExpressionParser::Operand() {
+ExpressionNodePtr ExpressionParser::Operand() {
   const Token& token = Peek();
   if (token.Is("-")) {
     const Deeper deeper(*this);
     const std::size_t at = Take().at;
     return Make(Kind::kNegate, at, {Binary(Level::kProduct)});
   }
-  NodePtr term = Postfix();
+  ExpressionNodePtr term = Postfix();
   if (!Peek().IsWord("as")) return term;
   return Bind(std::move(term));
 }
 
 // term as pattern { "?//" pattern } "|" pipe
-NodePtr ExpressionParser::Bind(NodePtr source) {
+ExpressionNodePtr ExpressionParser::Bind(ExpressionNodePtr source) {
   const std::size_t at = Take().at;
   const std::size_t known = variables_.size();
-  Node node{.kind = Kind::kBind, .at = at};
+  ExpressionNode node{.kind = Kind::kBind, .at = at};
   node.patterns.push_back(ReadPattern());
   while (Accept("?//")) {
     needs_helper_ = true;
     node.patterns.push_back(ReadPattern());
   }
   Require("|");
-  NodePtr body = PipeOf(true);
+  ExpressionNodePtr body = PipeOf(true);
   Forget(known);
   node.children = {std::move(source), std::move(body)};
   return Make(std::move(node));

@@ -34,9 +34,9 @@ Parsed ExpressionParser::Run(const std::vector<Token>& tokens) {
 
 // A whole token list: a string's inner expressions and definitions are parsed in the middle of
 // another one.
-NodePtr ExpressionParser::Whole(const std::vector<Token>& tokens) {
+ExpressionNodePtr ExpressionParser::Whole(const std::vector<Token>& tokens) {
   const Cursor outer = std::exchange(cursor_, Cursor{&tokens});
-  NodePtr node = Pipe();
+  ExpressionNodePtr node = Pipe();
   if (Peek().kind != Token::Kind::kEnd) Expected("an operator or the end");
   cursor_ = outer;
   if (broken_ && cursor_.tokens != nullptr) SkipAll();
@@ -73,11 +73,11 @@ void ExpressionParser::RequireWord(std::string_view word) {
   if (!AcceptWord(word)) Expected(fmt::format("\"{}\"", word));
 }
 
-NodePtr ExpressionParser::Expected(std::string_view what) {
+ExpressionNodePtr ExpressionParser::Expected(std::string_view what) {
   return Fail(Peek().at, fmt::format("expected {}, got {}", what, Describe(Peek())));
 }
 
-NodePtr ExpressionParser::Fail(std::size_t at, std::string message) {
+ExpressionNodePtr ExpressionParser::Fail(std::size_t at, std::string message) {
   if (!std::exchange(broken_, true)) errors_.push_back({at, std::move(message)});
   SkipAll();
   return nullptr;
@@ -87,20 +87,22 @@ void ExpressionParser::Report(std::size_t at, std::string message) {
   if (!broken_) errors_.push_back({at, std::move(message)});
 }
 
-NodePtr ExpressionParser::Make(Node node) {
+ExpressionNodePtr ExpressionParser::Make(ExpressionNode node) {
   if (++nodes_ > kMaxNodes) {
     return Fail(node.at, fmt::format("the expression has more than {} parts", kMaxNodes));
   }
-  return std::make_shared<const Node>(std::move(node));
+  return std::make_shared<const ExpressionNode>(std::move(node));
 }
 
-NodePtr ExpressionParser::Make(Node::Kind kind, std::size_t at, std::vector<NodePtr> children,
-                               std::string text) {
+ExpressionNodePtr ExpressionParser::Make(ExpressionNode::Kind kind, std::size_t at,
+                                         std::vector<ExpressionNodePtr> children,
+                                         std::string text) {
   return Make({.kind = kind, .at = at, .text = std::move(text), .children = std::move(children)});
 }
 
-NodePtr ExpressionParser::Text(std::size_t at, std::string text) {
-  return Make({.kind = Node::Kind::kLiteral, .at = at, .literal = Value::Text(std::move(text))});
+ExpressionNodePtr ExpressionParser::Text(std::size_t at, std::string text) {
+  return Make(
+      {.kind = ExpressionNode::Kind::kLiteral, .at = at, .literal = Value::Text(std::move(text))});
 }
 
 std::uint32_t ExpressionParser::Declare(std::string name) {

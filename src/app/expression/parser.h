@@ -11,7 +11,7 @@ namespace mesg::app {
 
 /// A parsed expression and what is known of it.
 struct Parsed {
-  NodePtr root;
+  ExpressionNodePtr root;
   std::uint32_t scope_size = 0;
   std::uint32_t slots = 0;  ///< For variables; those of the scope are first, in their order.
   std::uint32_t labels = 0;

@@ -7,7 +7,7 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 // Follows what an expression reads: `.` as long as it is still the input, and the variables of the
 // scope.
@@ -15,13 +15,13 @@ class Walker {
  public:
   explicit Walker(std::uint32_t scope_size) : scope_size_(scope_size) {}
 
-  std::vector<PathUse> Run(const Node& root) {
+  std::vector<PathUse> Run(const ExpressionNode& root) {
     Walk(root, true);
     return std::move(uses_);
   }
 
   // The path that `node` is, or nothing.
-  std::optional<PathUse> PathOf(const Node& node, bool input) const {
+  std::optional<PathUse> PathOf(const ExpressionNode& node, bool input) const {
     if (node.kind == Kind::kIdentity && input) return PathUse{.at = node.at};
     if (node.kind == Kind::kVariable && node.slot < scope_size_) {
       return PathUse{.variable = node.slot, .at = node.at};
@@ -32,7 +32,7 @@ class Walker {
     if (node.kind != Kind::kIndex) return std::nullopt;
     auto path = PathOf(*node.children[0], input);
     if (!path || !path->whole) return path;
-    const Node& key = *node.children[1];
+    const ExpressionNode& key = *node.children[1];
     if (key.kind == Kind::kLiteral && key.literal.kind() == Value::Kind::kString) {
       path->keys.push_back(key.literal.text());
     } else {
@@ -42,7 +42,7 @@ class Walker {
   }
 
  private:
-  void Walk(const Node& node, bool input) {
+  void Walk(const ExpressionNode& node, bool input) {
     if (auto path = PathOf(node, input)) {
       uses_.push_back(*std::move(path));
       return WalkKeys(node, input);
@@ -68,14 +68,14 @@ class Walker {
         }
         return;
       default:
-        for (const NodePtr& child : node.children) {
+        for (const ExpressionNodePtr& child : node.children) {
           if (child != nullptr) Walk(*child, input);
         }
     }
   }
 
   // What stands in the brackets of a path.
-  void WalkKeys(const Node& node, bool input) {
+  void WalkKeys(const ExpressionNode& node, bool input) {
     if (node.kind == Kind::kTry) return WalkKeys(*node.children[0], input);
     if (node.kind != Kind::kIndex) return;
     if (node.children[1]->kind != Kind::kLiteral) Walk(*node.children[1], input);

@@ -7,12 +7,12 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 }  // namespace
 
-NodePtr ExpressionParser::Postfix() {
-  NodePtr node = Term();
+ExpressionNodePtr ExpressionParser::Postfix() {
+  ExpressionNodePtr node = Term();
   for (;;) {
     const std::size_t at = Peek().at;
     if (Peek().kind == Token::Kind::kField) {
@@ -39,25 +39,25 @@ NodePtr ExpressionParser::Postfix() {
   }
 }
 
-NodePtr ExpressionParser::Bracket(NodePtr target) {
+ExpressionNodePtr ExpressionParser::Bracket(ExpressionNodePtr target) {
   const std::size_t at = Take().at;
   if (Accept("]")) return Make(Kind::kIterate, at, {std::move(target)});
   if (Accept(":")) {
-    NodePtr to = Pipe();
+    ExpressionNodePtr to = Pipe();
     Require("]");
     return Make(Kind::kSlice, at, {std::move(target), nullptr, std::move(to)});
   }
-  NodePtr key = Pipe();
+  ExpressionNodePtr key = Pipe();
   if (!Accept(":")) {
     Require("]");
     return Make(Kind::kIndex, at, {std::move(target), std::move(key)});
   }
-  NodePtr to = Peek().Is("]") ? nullptr : Pipe();
+  ExpressionNodePtr to = Peek().Is("]") ? nullptr : Pipe();
   Require("]");
   return Make(Kind::kSlice, at, {std::move(target), std::move(key), std::move(to)});
 }
 
-NodePtr ExpressionParser::Term() {
+ExpressionNodePtr ExpressionParser::Term() {
   const Token& token = Peek();
   switch (token.kind) {
     case Token::Kind::kNumber:
@@ -84,35 +84,35 @@ NodePtr ExpressionParser::Term() {
   return Expected("an expression");
 }
 
-NodePtr ExpressionParser::VariableTerm() {
+ExpressionNodePtr ExpressionParser::VariableTerm() {
   const Token& token = Take();
   return Make({.kind = Kind::kVariable, .at = token.at, .text = token.text, .slot = Slot(token)});
 }
 
-NodePtr ExpressionParser::SymbolTerm() {
+ExpressionNodePtr ExpressionParser::SymbolTerm() {
   const std::size_t at = Peek().at;
   if (Accept("..")) return Make(Kind::kRecurse, at, {});
   if (Accept("(")) {
-    NodePtr inner = Pipe();
+    ExpressionNodePtr inner = Pipe();
     Require(")");
     return inner;
   }
   if (Accept("[")) {
     if (Accept("]")) return Make(Kind::kList, at, {});
-    NodePtr items = Pipe();
+    ExpressionNodePtr items = Pipe();
     Require("]");
     return Make(Kind::kList, at, {std::move(items)});
   }
   if (Peek().Is("{")) return Object();
   if (Accept(".")) {
-    NodePtr identity = Make(Kind::kIdentity, at, {});
+    ExpressionNodePtr identity = Make(Kind::kIdentity, at, {});
     if (Peek().kind != Token::Kind::kString) return identity;
     return Make(Kind::kIndex, at, {std::move(identity), String("")});
   }
   return Expected("an expression");
 }
 
-NodePtr ExpressionParser::FormatTerm() {
+ExpressionNodePtr ExpressionParser::FormatTerm() {
   const Token& token = Take();
   switch (PlaceOfFormat(token.text)) {
     case Function::Place::kRefused:
@@ -130,14 +130,14 @@ NodePtr ExpressionParser::FormatTerm() {
   return Make(Kind::kFormat, token.at, {}, token.text);
 }
 
-NodePtr ExpressionParser::String(std::string format) {
+ExpressionNodePtr ExpressionParser::String(std::string format) {
   const Token& token = Take();
   if (token.parts.empty()) return Text(token.at, "");
   if (token.parts.size() == 1 && token.parts[0].tokens.empty()) {
     return Text(token.at, token.parts[0].text);
   }
   // Texts and expressions take turns, a text first and last.
-  std::vector<NodePtr> children;
+  std::vector<ExpressionNodePtr> children;
   for (const Token::Part& part : token.parts) {
     const bool text = part.tokens.empty();
     if (text == (children.size() % 2 != 0)) children.push_back(Text(token.at, ""));
@@ -147,9 +147,9 @@ NodePtr ExpressionParser::String(std::string format) {
   return Make(Kind::kString, token.at, std::move(children), std::move(format));
 }
 
-NodePtr ExpressionParser::Object() {
+ExpressionNodePtr ExpressionParser::Object() {
   const std::size_t at = Take().at;
-  std::vector<NodePtr> children;
+  std::vector<ExpressionNodePtr> children;
   while (!Peek().Is("}") && !broken_) {
     ReadMember(children);
     if (!Accept(",") && !Peek().Is("}")) Expected("\",\" or \"}\"");
@@ -158,7 +158,7 @@ NodePtr ExpressionParser::Object() {
   return Make(Kind::kObject, at, std::move(children));
 }
 
-void ExpressionParser::ReadMember(std::vector<NodePtr>& into) {
+void ExpressionParser::ReadMember(std::vector<ExpressionNodePtr>& into) {
   const Token& token = Peek();
   if (token.kind == Token::Kind::kVariable && !PeekSecond().Is(":")) {
     into.push_back(Text(token.at, token.text));
@@ -166,7 +166,7 @@ void ExpressionParser::ReadMember(std::vector<NodePtr>& into) {
     return;
   }
   const bool computed = token.Is("(");
-  NodePtr key = Key();
+  ExpressionNodePtr key = Key();
   if (!Accept(":")) {
     if (computed) Expected("\":\"");
     into.push_back(key);  // {name} is {name: .name}
@@ -178,7 +178,7 @@ void ExpressionParser::ReadMember(std::vector<NodePtr>& into) {
   into.push_back(Pipe(false));
 }
 
-NodePtr ExpressionParser::Key() {
+ExpressionNodePtr ExpressionParser::Key() {
   const Token& token = Peek();
   if (token.kind == Token::Kind::kWord || token.kind == Token::Kind::kNumber) {
     Take();
@@ -191,7 +191,7 @@ NodePtr ExpressionParser::Key() {
   if (token.kind == Token::Kind::kString) return String("");
   if (token.kind == Token::Kind::kFormat) return FormatTerm();
   if (Accept("(")) {
-    NodePtr key = Pipe();
+    ExpressionNodePtr key = Pipe();
     Require(")");
     return key;
   }

@@ -10,13 +10,13 @@
 namespace mesg::app {
 namespace {
 
-using Kind = Node::Kind;
+using Kind = ExpressionNode::Kind;
 
 constexpr std::array<std::string_view, 11> kKeywords = {
     "as", "and", "or", "if", "then", "elif", "else", "end", "reduce", "foreach", "catch"};
 
-bool Mentions(const std::vector<NodePtr>& nodes, std::string_view function) {
-  return std::ranges::any_of(nodes, [&](const NodePtr& node) {
+bool Mentions(const std::vector<ExpressionNodePtr>& nodes, std::string_view function) {
+  return std::ranges::any_of(nodes, [&](const ExpressionNodePtr& node) {
     return node && ((node->kind == Kind::kCall && node->text == function) ||
                     Mentions(node->children, function));
   });
@@ -40,7 +40,7 @@ std::string NoSuchFunction(const std::string& name, std::size_t arity) {
 
 }  // namespace
 
-NodePtr ExpressionParser::WordTerm() {
+ExpressionNodePtr ExpressionParser::WordTerm() {
   const Token& token = Peek();
   if (token.text == "if") return If();
   if (token.text == "try") return Try();
@@ -63,12 +63,12 @@ NodePtr ExpressionParser::WordTerm() {
   return Call(token);
 }
 
-NodePtr ExpressionParser::If() {
+ExpressionNodePtr ExpressionParser::If() {
   const std::size_t at = Take().at;
-  NodePtr condition = Pipe();
+  ExpressionNodePtr condition = Pipe();
   RequireWord("then");
-  NodePtr yes = Pipe();
-  NodePtr no;
+  ExpressionNodePtr yes = Pipe();
+  ExpressionNodePtr no;
   if (Peek().IsWord("elif")) {
     const Deeper deeper(*this);
     no = If();  // Takes "elif" for its "if", and the common "end".
@@ -79,18 +79,18 @@ NodePtr ExpressionParser::If() {
   return Make(Kind::kIf, at, {std::move(condition), std::move(yes), std::move(no)});
 }
 
-NodePtr ExpressionParser::Try() {
+ExpressionNodePtr ExpressionParser::Try() {
   const std::size_t at = Take().at;
   const Deeper deeper(*this);
-  NodePtr body = Postfix();
+  ExpressionNodePtr body = Postfix();
   if (!AcceptWord("catch")) return Make(Kind::kTry, at, {std::move(body)});
   return Make(Kind::kTry, at, {std::move(body), Postfix()});
 }
 
-NodePtr ExpressionParser::Loop() {
+ExpressionNodePtr ExpressionParser::Loop() {
   const bool reduce = Peek().text == "reduce";
   const std::size_t at = Take().at;
-  Node node{.kind = reduce ? Kind::kReduce : Kind::kForeach, .at = at};
+  ExpressionNode node{.kind = reduce ? Kind::kReduce : Kind::kForeach, .at = at};
   node.children.push_back(Postfix());
   RequireWord("as");
   const std::size_t known = variables_.size();
@@ -112,7 +112,7 @@ NodePtr ExpressionParser::Loop() {
   return Make(std::move(node));
 }
 
-NodePtr ExpressionParser::Break() {
+ExpressionNodePtr ExpressionParser::Break() {
   const std::size_t at = Take().at;
   if (Peek().kind != Token::Kind::kVariable) {
     return Expected("the name of a label behind \"break\"");
@@ -128,8 +128,8 @@ NodePtr ExpressionParser::Break() {
 }
 
 // --- functions
-NodePtr ExpressionParser::Call(const Token& name) {
-  std::vector<NodePtr> arguments;
+ExpressionNodePtr ExpressionParser::Call(const Token& name) {
+  std::vector<ExpressionNodePtr> arguments;
   if (Accept("(")) {
     do {
       arguments.push_back(Pipe());
@@ -141,11 +141,11 @@ NodePtr ExpressionParser::Call(const Token& name) {
     Report(name.at, NoSuchFunction(name.text, arguments.size()));
     return Make(Kind::kIdentity, name.at, {});
   }
-  Node node{.kind = Kind::kCall,
-            .at = name.at,
-            .text = name.text,
-            .children = std::move(arguments),
-            .function = function};
+  ExpressionNode node{.kind = Kind::kCall,
+                      .at = name.at,
+                      .text = name.text,
+                      .children = std::move(arguments),
+                      .function = function};
   switch (function->place) {
     case Function::Place::kRefused:
       Report(name.at, fmt::format("{} is refused: {}", name.text, function->meaning));
@@ -167,18 +167,19 @@ NodePtr ExpressionParser::Call(const Token& name) {
 
 // The definition with the arguments in the place of its parameters. Variables of the definition
 // get slots of their own, so that an argument never sees them.
-NodePtr ExpressionParser::Expand(const Function& function, const std::vector<NodePtr>& arguments) {
+ExpressionNodePtr ExpressionParser::Expand(const Function& function,
+                                           const std::vector<ExpressionNodePtr>& arguments) {
   std::vector<Token> tokens;
   SyntaxError error;
   MESG_CHECK(Tokenize(function.meaning, 0, false, tokens, error), "{}", error.message);
   constexpr std::array<const char*, 3> kParameters = {"f", "g", "h"};
-  std::map<std::string, NodePtr> parameters;
+  std::map<std::string, ExpressionNodePtr> parameters;
   for (std::size_t i = 0; i < arguments.size(); ++i) parameters[kParameters.at(i)] = arguments[i];
   std::swap(parameters_, parameters);
   const bool outer = std::exchange(defining_, true);
   const auto variables = std::exchange(variables_, {});
   const auto labels = std::exchange(label_names_, {});
-  NodePtr node = Whole(tokens);
+  ExpressionNodePtr node = Whole(tokens);
   label_names_ = labels;
   variables_ = variables;
   defining_ = outer;
