@@ -104,22 +104,34 @@ Result<std::unique_ptr<CoreProcess>> CoreProcess::Start(const std::vector<std::s
     return Unavailable("no temporary directory: {}", std::strerror(errno));
   }
   std::unique_ptr<CoreProcess> core(new CoreProcess(home));
-  const std::uint16_t port = MESG_TRY(FreePort());
-  core->endpoint_ = fmt::format("127.0.0.1:{}", port);
+  core->port_ = MESG_TRY(FreePort());
+  core->endpoint_ = fmt::format("127.0.0.1:{}", core->port_);
+  MESG_TRY(core->Begin(wrapper));
+  return core;
+}
+
+Result<void> CoreProcess::KillAndStart() {
+  kill(pid_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+  child_ = 0;
+  pid_ = 0;
+  return Begin({});
+}
+
+Result<void> CoreProcess::Begin(const std::vector<std::string>& wrapper) {
   std::vector<std::string> words = wrapper;
   words.push_back(Program().string());
   words.emplace_back("core");
   const auto started = steady_clock::now();
-  core->child_ = Spawn(words, home, core->endpoint_);
-  while (!Listens(port)) {
-    if (waitpid(core->child_, nullptr, WNOHANG) != 0) {
-      core->child_ = 0;
-      return FailedPrecondition("{} ended:\n{}", Program().string(), LogOf(home));
+  child_ = Spawn(words, home_, endpoint_);
+  while (!Listens(port_)) {
+    if (waitpid(child_, nullptr, WNOHANG) != 0) {
+      child_ = 0;
+      return FailedPrecondition("{} ended:\n{}", Program().string(), LogOf(home_));
     }
     std::this_thread::sleep_for(microseconds(500));
   }
-  MESG_TRY(core->WaitUntilReady(started));
-  return core;
+  return WaitUntilReady(started);
 }
 
 Result<void> CoreProcess::WaitUntilReady(steady_clock::time_point started) {

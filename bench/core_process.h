@@ -45,14 +45,19 @@ class CoreProcess {
   std::chrono::microseconds ThreadsCpuTime() const;
   double ResidentMiB() const;
 
+  /// kill -9, and a new one on what it left; returns once that is ready. Connections are to be made
+  /// again.
+  Result<void> KillAndStart();
   /// Asks it to stop and waits for that.
   void Stop();
 
  private:
   explicit CoreProcess(std::string home) : home_(std::move(home)) {}
+  Result<void> Begin(const std::vector<std::string>& wrapper);
   Result<void> WaitUntilReady(std::chrono::steady_clock::time_point started);
 
   std::string home_;
+  std::uint16_t port_ = 0;
   std::string endpoint_;
   pid_t child_ = 0;  // It, or its wrapper.
   pid_t pid_ = 0;
