@@ -334,24 +334,24 @@ Result<void> Engine::Take(EmitOwn&& emit, TimePoint now) {
 }
 
 Result<void> Engine::Take(AwaitEvent&& await, TimePoint) {
+  Waiter waiter = MESG_TRY(DecodeWaiter(await.waiter));
   // What one event means for all that wait for it is one commit.
-  const auto* waiting = Runs().WaitersOf(await.service, await.key);
-  if (waiting != nullptr && waiting->size() >= settings_.max_waiters) {
-    const Waiter waiter = MESG_TRY(DecodeWaiter(await.waiter));
+  const std::size_t waiting = Runs().CountWaiters(await.service, await.key, waiter.digest);
+  if (waiting >= settings_.max_waiters) {
     Send(await.run.Slot(),
-         EventArrived{await.run, await.visit, waiter.attempt, "",
-                      fmt::format("{} steps wait for the event {} of {}, the limit",
-                                  waiting->size(), await.key, await.service)});
+         EventArrived{
+             await.run, await.visit, waiter.attempt, "",
+             fmt::format("{} steps wait for the event {} of {}{}, the limit", waiting, await.key,
+                         await.service, waiter.path.empty() ? "" : " with the same value")});
     return {};
   }
   Add(WaiterPut{std::move(await.service), std::move(await.key), await.run, await.visit,
-                std::move(await.waiter)});
+                std::move(await.waiter), std::move(waiter.path), waiter.digest});
   return {};
 }
 
 Result<void> Engine::Take(const StopAwaiting& stop, TimePoint) {
-  const auto* waiters = Runs().WaitersOf(stop.service, stop.key);
-  if (waiters != nullptr && waiters->contains({stop.run, stop.visit})) {
+  if (Runs().Waits(stop.service, stop.key, {stop.run, stop.visit})) {
     Add(WaiterGone{stop.service, stop.key, stop.run, stop.visit});
   }
   return {};

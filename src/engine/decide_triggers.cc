@@ -108,7 +108,7 @@ const std::vector<Engine::TriggerOf>* Engine::TriggersOf(bool result, const std:
 
 bool Engine::Interests(bool result, const std::string& service, const std::string& key) {
   return TriggersOf(result, service, key) != nullptr ||
-         (!result && Runs().WaitersOf(service, key) != nullptr);
+         (!result && Runs().HasWaiters(service, key));
 }
 
 Result<void> Engine::React(Happened&& happened, TimePoint now) {
@@ -167,10 +167,9 @@ Result<void> Engine::StartFrom(const TriggerOf& of, const Happened& happened,
 // ---- Who waits ----
 
 Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
-  const auto* waiting = Runs().WaitersOf(happened.service, happened.trigger.key);
-  if (waiting == nullptr) return {};
-  const RunTable::Waiters waiters = *waiting;  // Those that are told are taken out.
+  if (!Runs().HasWaiters(happened.service, happened.trigger.key)) return {};
   const app::Value data = MESG_TRY(app::Value::Read(happened.trigger.data));
+  const auto waiters = Runs().WaitersFor(happened.service, happened.trigger.key, data);
   // Each keeps the data as its value, all in this commit.
   constexpr std::size_t kFixed = 512;
   const std::size_t room = 2 * settings_.slice_bytes;

@@ -45,7 +45,7 @@ struct Settings {
   RetryPolicy default_retry = {};
   /// Runs that have not ended. With more, triggers wait.
   std::uint64_t max_open_runs = 2'000'000;
-  /// Steps that wait for one event of one service.
+  /// Steps that wait for one event of one service with the same value, or with any.
   std::uint64_t max_waiters = 10'000;
   /// What a run is started with, and what a task is given, at most.
   std::uint64_t payload_bytes = std::uint64_t{4} << 20;

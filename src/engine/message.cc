@@ -272,6 +272,8 @@ std::string EncodeWaiter(const Waiter& waiter) {
   message.set_node(waiter.node);
   message.set_scope(waiter.scope);
   message.set_attempt(waiter.attempt);
+  message.mutable_path()->Assign(waiter.path.begin(), waiter.path.end());
+  message.set_digest(waiter.digest);
   return message.SerializeAsString();
 }
 
@@ -280,8 +282,14 @@ Result<Waiter> DecodeWaiter(std::string_view bytes) {
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return DataLoss("a stored waiter of {} bytes cannot be read", bytes.size());
   }
-  return Waiter{message.application(), message.version(), message.workflow(),
-                message.node(),        message.scope(),   message.attempt()};
+  return Waiter{message.application(),
+                message.version(),
+                message.workflow(),
+                message.node(),
+                message.scope(),
+                message.attempt(),
+                {message.path().begin(), message.path().end()},
+                message.digest()};
 }
 
 }  // namespace mesg::engine

@@ -118,6 +118,8 @@ struct Waiter {
   std::uint32_t node = 0;
   std::string scope;  ///< JSON object: the variables of the condition, by name.
   std::uint32_t attempt = 0;
+  std::vector<std::string> path = {};  ///< What the condition compares first; empty: nothing,
+  std::uint64_t digest = 0;            ///< and app::Correlation::Digest of what it has to be.
 };
 std::string EncodeWaiter(const Waiter& waiter);
 Result<Waiter> DecodeWaiter(std::string_view bytes);

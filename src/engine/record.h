@@ -157,7 +157,9 @@ struct WaiterPut {
   std::string key;
   RunId run;
   std::uint32_t visit = 0;
-  std::string waiter;
+  std::string waiter;  ///< Encoded Waiter; of it:
+  std::vector<std::string> path;
+  std::uint64_t digest = 0;
 };
 struct WaiterGone {
   std::string service;

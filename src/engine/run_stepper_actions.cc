@@ -217,6 +217,12 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
       members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);
     }
     waiter.scope = app::Value::Of(std::move(members)).Json();
+    if (const auto correlation = step.condition->expression.Correlated()) {
+      const auto value = correlation->value.Evaluate(app::Value(), *scope);
+      if (!value) return FailVisit(number, ErrorOf(visit, value.error()));
+      waiter.path = correlation->path;
+      waiter.digest = app::Correlation::Digest(correlation->path, *value);
+    }
   }
   Move(visit, VisitState::kAwaiting);
   if (step.timeout) visit.wake = now_ + *step.timeout;

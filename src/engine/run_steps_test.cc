@@ -322,7 +322,54 @@ TEST_F(StepsTest, AnAwaitHearsTheEventItIsFor) {
   Pass(std::chrono::hours(2));
   EXPECT_THAT(States()[0], HasSubstr("failed: paid waited too long"));
   Emit("paid", R"({"id":1})");  // Nobody listens any more.
-  EXPECT_EQ(engine_->Current().Runs().WaitersOf("shop", "paid"), nullptr);
+  EXPECT_FALSE(engine_->Current().Runs().HasWaiters("shop", "paid"));
+}
+
+// With a comparison, an event is looked at for those it may be for, however many wait.
+TEST_F(StepsTest, AnAwaitIsFoundByWhatItCompares) {
+  settings_.max_waiters = 2;
+  Restart();
+  Install(R"(
+  go:
+    on: { manual: { id: { type: Number } } }
+    steps:
+      - { id: me, set: "${ .id }" }
+      - { id: paid, await: { event: shop.paid, if: .id == $steps.me and .note != "no", timeout: 1h } }
+)");
+  for (const char* id : {"1", "2", "3", "1", "1"}) {
+    ASSERT_TRUE(Start("go", fmt::format(R"({{"id":{}}})", id)));
+  }
+  EXPECT_THAT(States(),
+              ElementsAre("running", "running", "running", "running",
+                          "failed: 2 steps wait for the event paid of shop with the same value, "
+                          "the limit"));
+  const auto may_be_for = [&](const char* data) {
+    const RunTable& runs = engine_->Current().Runs();
+    return runs.WaitersFor("shop", "paid", *app::Value::Read(data)).size();
+  };
+  EXPECT_EQ(may_be_for(R"({"id":1})"), 2U);
+  Restart();
+  EXPECT_EQ(may_be_for(R"({"id":1.0})"), 2U);
+  EXPECT_EQ(may_be_for(R"({"id":2})"), 1U);
+  EXPECT_EQ(may_be_for(R"({"id":"2"})"), 0U);
+  EXPECT_EQ(may_be_for("{}"), 0U);
+  Emit("paid", R"({"id":2,"note":"no"})");
+  Emit("paid", R"({"id":1,"note":"yes"})");
+  EXPECT_THAT(States(), ElementsAre("completed", "running", "running", "completed",
+                                    testing::StartsWith("failed")));
+  EXPECT_EQ(may_be_for(R"({"id":1})"), 0U);
+  Pass(std::chrono::hours(2));
+  EXPECT_FALSE(engine_->Current().Runs().HasWaiters("shop", "paid"));
+}
+
+TEST_F(StepsTest, WhatAnAwaitComparesHasToBeThere) {
+  Install(R"(
+  go:
+    on: { manual: { id: { type: Number } } }
+    steps: [ { await: { event: shop.paid, if: .id == $event.data.id.number } } ]
+)");
+  ASSERT_TRUE(Start("go", R"({"id":1})"));
+  EXPECT_THAT(States(), ElementsAre(testing::StartsWith("failed: ")));
 }
 
 TEST_F(StepsTest, SoManyStepsMayWaitForOneEvent) {

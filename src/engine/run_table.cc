@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "app/expression/expression.h"
 #include "engine/keys.h"
+#include "engine/message.h"
 #include "mesg/stored/v1/records.pb.h"
 
 namespace mesg::engine {
@@ -331,8 +333,18 @@ Result<void> RunTable::LoadMoreTimers() {
 
 // ---- Events ----
 
+void RunTable::AddWaiter(const std::pair<std::string, std::string>& event, const WaitingStep& step,
+                         std::vector<std::string> path, std::uint64_t digest) {
+  Waiters& waiters = waiters_[event];
+  const auto [entry, is_new] = waiters.steps.try_emplace(step, std::move(path), digest);
+  if (!is_new) return;
+  ++waiters.paths[entry->second.first];
+  waiters.by_digest[digest].insert(step);
+}
+
 void RunTable::Put(WaiterPut&& record) {
-  waiters_[{record.service, record.key}].emplace(record.run, record.visit);
+  AddWaiter({record.service, record.key}, {record.run, record.visit}, std::move(record.path),
+            record.digest);
   overlay_.Put(keys::WaiterRecord(record.service, record.key, record.run, record.visit),
                std::move(record.waiter));
 }
@@ -340,8 +352,17 @@ void RunTable::Put(WaiterPut&& record) {
 void RunTable::Remove(const WaiterGone& record) {
   const auto found = waiters_.find({record.service, record.key});
   if (found == waiters_.end()) return;
-  found->second.erase({record.run, record.visit});
-  if (found->second.empty()) waiters_.erase(found);
+  Waiters& waiters = found->second;
+  const auto step = waiters.steps.find({record.run, record.visit});
+  if (step == waiters.steps.end()) return;
+  const auto& [path, digest] = step->second;
+  const auto of_path = waiters.paths.find(path);
+  if (--of_path->second == 0) waiters.paths.erase(of_path);
+  const auto same = waiters.by_digest.find(digest);
+  same->second.erase(step->first);
+  if (same->second.empty()) waiters.by_digest.erase(same);
+  waiters.steps.erase(step);
+  if (waiters.steps.empty()) waiters_.erase(found);
   overlay_.Delete(keys::WaiterRecord(record.service, record.key, record.run, record.visit));
 }
 
@@ -350,6 +371,43 @@ const RunTable::Waiters* RunTable::WaitersOf(const std::string& service,
   if (waiters_.empty()) return nullptr;
   const auto found = waiters_.find({service, key});
   return found == waiters_.end() ? nullptr : &found->second;
+}
+
+bool RunTable::HasWaiters(const std::string& service, const std::string& key) const {
+  return WaitersOf(service, key) != nullptr;
+}
+
+bool RunTable::Waits(const std::string& service, const std::string& key,
+                     const WaitingStep& step) const {
+  const Waiters* const waiters = WaitersOf(service, key);
+  return waiters != nullptr && waiters->steps.contains(step);
+}
+
+std::size_t RunTable::CountWaiters(const std::string& service, const std::string& key,
+                                   std::uint64_t digest) const {
+  const Waiters* const waiters = WaitersOf(service, key);
+  if (waiters == nullptr) return 0;
+  const auto same = waiters->by_digest.find(digest);
+  return same == waiters->by_digest.end() ? 0 : same->second.size();
+}
+
+std::set<RunTable::WaitingStep> RunTable::WaitersFor(const std::string& service,
+                                                     const std::string& key,
+                                                     const app::Value& data) const {
+  std::set<WaitingStep> steps;
+  const Waiters* const waiters = WaitersOf(service, key);
+  if (waiters == nullptr) return steps;
+  for (const auto& [path, count] : waiters->paths) {
+    std::uint64_t digest = 0;
+    if (!path.empty()) {
+      const auto value = app::Correlation::At(path, data);
+      if (!value) continue;
+      digest = app::Correlation::Digest(path, *value);
+    }
+    const auto same = waiters->by_digest.find(digest);
+    if (same != waiters->by_digest.end()) steps.insert(same->second.begin(), same->second.end());
+  }
+  return steps;
 }
 
 Result<std::optional<std::string>> RunTable::FindWaiter(const std::string& service,
@@ -479,23 +537,24 @@ Result<void> RunTable::LoadLanes() {
 
 Result<void> RunTable::LoadRest() {
   const store::Store& store = overlay_.Storage();
-  MESG_TRY(ForEach(
-      store, keys::Table::kWaiter, [this](std::string_view key, std::string_view) -> Result<void> {
-        constexpr std::size_t kVisit = 4;
-        const auto id = keys::IdAtEnd(key, kVisit);
-        const auto names = MESG_TRY(TwoNames(key));
-        const std::size_t rest = ExecutionId::kSize + kVisit + 1;
-        if (!id || names.second.size() < rest) {
-          return DataLoss("a stored waiter has a key of {} bytes", key.size());
-        }
-        std::uint32_t visit = 0;
-        for (const char byte : key.substr(key.size() - kVisit)) {
-          visit = visit << 8 | static_cast<unsigned char>(byte);
-        }
-        waiters_[{names.first, names.second.substr(0, names.second.size() - rest)}].emplace(*id,
-                                                                                            visit);
-        return {};
-      }));
+  MESG_TRY(ForEach(store, keys::Table::kWaiter,
+                   [this](std::string_view key, std::string_view value) -> Result<void> {
+                     constexpr std::size_t kVisit = 4;
+                     const auto id = keys::IdAtEnd(key, kVisit);
+                     const auto names = MESG_TRY(TwoNames(key));
+                     const std::size_t rest = ExecutionId::kSize + kVisit + 1;
+                     if (!id || names.second.size() < rest) {
+                       return DataLoss("a stored waiter has a key of {} bytes", key.size());
+                     }
+                     std::uint32_t visit = 0;
+                     for (const char byte : key.substr(key.size() - kVisit)) {
+                       visit = visit << 8 | static_cast<unsigned char>(byte);
+                     }
+                     Waiter waiter = MESG_TRY(DecodeWaiter(value));
+                     AddWaiter({names.first, names.second.substr(0, names.second.size() - rest)},
+                               {*id, visit}, std::move(waiter.path), waiter.digest);
+                     return {};
+                   }));
   MESG_TRY(ForEach(store, keys::Table::kCursor,
                    [this](std::string_view key, std::string_view value) -> Result<void> {
                      const auto cursor = MESG_TRY(Parse<pb::TriggerCursor>(value, "cursor"));

@@ -87,8 +87,15 @@ class RunTable {
   Result<std::vector<RunId>> Due(TimePoint now, std::size_t most);
 
   // Events.
-  using Waiters = std::set<std::pair<RunId, std::uint32_t>>;
-  const Waiters* WaitersOf(const std::string& service, const std::string& key) const;
+  using WaitingStep = std::pair<RunId, std::uint32_t>;  ///< Run and visit.
+  bool HasWaiters(const std::string& service, const std::string& key) const;
+  bool Waits(const std::string& service, const std::string& key, const WaitingStep& step) const;
+  /// How many wait for an event with the same value at the same place.
+  std::size_t CountWaiters(const std::string& service, const std::string& key,
+                           std::uint64_t digest) const;
+  /// Those an event with this data may be for, in order; their conditions say which it is for.
+  std::set<WaitingStep> WaitersFor(const std::string& service, const std::string& key,
+                                   const app::Value& data) const;
   Result<std::optional<std::string>> FindWaiter(const std::string& service, const std::string& key,
                                                 const RunId& run, std::uint32_t visit) const;
 
@@ -143,6 +150,16 @@ class RunTable {
   std::uint64_t committed_ = 0;
 
   std::map<std::string, Lane, std::less<>> lanes_;
+  /// The steps that wait for one event of one service.
+  struct Waiters {
+    using Path = std::vector<std::string>;
+    std::map<WaitingStep, std::pair<Path, std::uint64_t>> steps;
+    std::map<std::uint64_t, std::set<WaitingStep>> by_digest;
+    std::map<Path, std::size_t> paths;  ///< How many compare what stands there.
+  };
+  const Waiters* WaitersOf(const std::string& service, const std::string& key) const;
+  void AddWaiter(const std::pair<std::string, std::string>& event, const WaitingStep& step,
+                 std::vector<std::string> path, std::uint64_t digest);
   std::map<std::pair<std::string, std::string>, Waiters> waiters_;
   std::map<WorkflowKey, Cursor> cursors_;
   std::map<WorkflowKey, TimePoint> schedules_;

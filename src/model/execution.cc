@@ -151,17 +151,19 @@ std::uint16_t ExecutionId::Slot() const {
                                     static_cast<unsigned char>(bytes_[1]));
 }
 
-std::uint16_t SlotOf(std::string_view partition_key) {
+std::uint64_t StableHash(std::string_view text) {
   // FNV-1a (64 bit), then the finalizer of MurmurHash3, since FNV alone mixes the last bytes badly.
-  // Ids and stored keys repeat the result: it must never change.
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : partition_key) {
+  for (const char c : text) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   }
   hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
   hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-  hash ^= hash >> 33;
-  return static_cast<std::uint16_t>(hash >> 48);
+  return hash ^ (hash >> 33);
+}
+
+std::uint16_t SlotOf(std::string_view partition_key) {
+  return static_cast<std::uint16_t>(StableHash(partition_key) >> 48);
 }
 
 std::string_view Name(ExecutionState state) {

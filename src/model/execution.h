@@ -48,6 +48,8 @@ class ExecutionId {
   std::array<char, kSize> bytes_{};
 };
 
+/// The same for the same text, for ever: stored keys and ids repeat it.
+std::uint64_t StableHash(std::string_view text);
 /// The slot of a partition key: what the first bytes of an ExecutionId repeat.
 std::uint16_t SlotOf(std::string_view partition_key);
 

@@ -25,6 +25,8 @@ struct PathUse {
   std::size_t at = 0;                  ///< Byte offset in the source.
 };
 
+struct Correlation;
+
 /// An expression of an application file, in jq's language (docs/reference/expressions.md). What is
 /// total is evaluated in process; the rest is for the helper with libjq.
 ///
@@ -50,6 +52,9 @@ class Expression {
   std::vector<PathUse> Paths() const;
   /// The path that it is, when it is one and nothing else.
   std::optional<PathUse> AsPath() const;
+  /// As a condition: the first comparison of a path of the input with something else that has to
+  /// hold for it to be true (`.id == $event.data.id and ...`). None when there is none.
+  std::optional<Correlation> Correlated() const;
   /// The kind of its value when it gives one, if that is the same whatever it is given.
   std::optional<Value::Kind> KindOfValue() const;
   /// jq source of the same meaning, for the helper.
@@ -65,6 +70,19 @@ class Expression {
   friend class Template;
   explicit Expression(std::shared_ptr<const Parsed> parsed) : parsed_(std::move(parsed)) {}
   std::shared_ptr<const Parsed> parsed_;
+};
+
+/// What tells most inputs apart from those a condition is true for, without evaluating it.
+struct Correlation {
+  std::vector<std::string> path;  ///< Of the input.
+  Expression value;               ///< What stands there; does not read its input.
+
+  /// The same for any two values that are equal, and seldom for two that are not. Stored: it never
+  /// changes.
+  static std::uint64_t Digest(std::span<const std::string> path, const Value& value);
+  /// What stands at `path` in `input`, null where nothing does; none when the path leads through
+  /// something that is no object.
+  static std::optional<Value> At(std::span<const std::string> path, const Value& input);
 };
 
 /// A text with `${ expression }` in it; `$${` stands for `${`. An expression alone keeps its type,

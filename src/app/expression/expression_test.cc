@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -344,6 +346,57 @@ TEST(ExpressionTest, KnowsWhatNeedsTheHelper) {
                              ". as [$x] | $x", "infinite", "@csv", "pow(2; 3)", "walk(.)"}) {
     EXPECT_EQ(Evaluate(source), "helper") << source;
   }
+}
+
+TEST(ExpressionTest, TellsWhatItsInputHasToBeEqualTo) {
+  const std::vector<Value> scope(kScope.size(), *Value::Read(R"({"id":7})"));
+  const auto correlated = [&](std::string_view source) -> std::string {
+    const auto correlation = Parse(source)->Correlated();
+    if (!correlation) return "none";
+    const auto value = correlation->value.Evaluate(Value(), scope);
+    return fmt::format("{} is {}", fmt::join(correlation->path, "."),
+                       value ? value->Json() : value.error().message);
+  };
+  EXPECT_EQ(correlated(".order == $event.id"), "order is 7");
+  EXPECT_EQ(correlated("$event.id == .order.id"), "order.id is 7");
+  EXPECT_EQ(correlated(".kind == \"paid\" and .id == $event.id"), "kind is \"paid\"");
+  EXPECT_EQ(correlated(".total > 5 and (.paid and .id == $inputs.id)"), "id is 7");
+  EXPECT_EQ(correlated(".id == $event.id.x"), "id is the number 7 has no field \"x\"");
+  for (const char* source :
+       {".id == $event.id or .all", ".id != $event.id", ".id == .other", ". == $event", "true",
+        ".items[0] == $event.id", ".id == ($event.id | tostring)", "(.id == $event.id) | not",
+        "$event.id == 7", "if .a then .id == $event.id else true end"}) {
+    EXPECT_EQ(correlated(source), "none") << source;
+  }
+}
+
+TEST(ExpressionTest, ValuesThatAreEqualHaveOneDigest) {
+  const std::vector<std::string> path = {"a"};
+  const auto digest = [&](std::string_view json) {
+    return Correlation::Digest(path, *Value::Read(json));
+  };
+  EXPECT_EQ(digest("1"), digest("1.0"));
+  EXPECT_EQ(digest("100"), digest("1e2"));
+  EXPECT_EQ(digest("0.5"), digest("5e-1"));
+  EXPECT_EQ(digest(R"({"a":1,"b":2})"), digest(R"({"b":2,"a":1})"));
+  const std::vector<std::string> different = {"null", "false", "true", "0",     "1",  "\"1\"",
+                                              "\"\"", "[]",    "{}",   "\"a\"", "0.5"};
+  std::set<std::uint64_t> digests;
+  for (const std::string& json : different) digests.insert(digest(json));
+  EXPECT_EQ(digests.size(), different.size());
+  EXPECT_NE(Correlation::Digest(std::vector<std::string>{"b"}, Value()), digest("null"));
+}
+
+TEST(ExpressionTest, FindsWhatStandsAtAPath) {
+  const Value input = *Value::Read(R"({"a":{"b":1},"c":"text"})");
+  const auto at = [&](std::vector<std::string> path) -> std::string {
+    const auto value = Correlation::At(path, input);
+    return value ? value->Json() : "none";
+  };
+  EXPECT_EQ(at({"a", "b"}), "1");
+  EXPECT_EQ(at({"a", "x"}), "null");
+  EXPECT_EQ(at({"x", "y"}), "null");
+  EXPECT_EQ(at({"c", "y"}), "none");
 }
 
 TEST(ExpressionTest, TellsWhatItReads) {

@@ -1,8 +1,11 @@
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "app/expression/expression.h"
 #include "app/expression/parser.h"
+#include "model/execution.h"
 
 namespace mesg::app {
 namespace {
@@ -97,6 +100,70 @@ std::optional<PathUse> Expression::AsPath() const {
   if (parsed_ == nullptr) return std::nullopt;
   auto path = Walker(parsed_->scope_size).PathOf(*parsed_->root, true);
   return path && path->whole ? path : std::nullopt;
+}
+
+std::optional<Correlation> Expression::Correlated() const {
+  const Walker walker(parsed_->scope_size);
+  const auto is_known = [&](const ExpressionNode& node) {
+    if (node.kind == Kind::kLiteral) return true;
+    const auto path = walker.PathOf(node, true);
+    return path && path->whole && path->variable != PathUse::kInput;
+  };
+  // Both sides of an `and` have to be true; the left one is first.
+  std::vector<ExpressionNodePtr> open = {parsed_->root};
+  while (!open.empty()) {
+    const ExpressionNodePtr node = std::move(open.back());
+    open.pop_back();
+    if (node->kind == Kind::kAnd) {
+      open.push_back(node->children[1]);
+      open.push_back(node->children[0]);
+    }
+    if (node->kind != Kind::kBinary || node->text != "==") continue;
+    for (const std::size_t side : {0, 1}) {
+      auto path = walker.PathOf(*node->children[side], true);
+      const ExpressionNodePtr& other = node->children[1 - side];
+      const bool of_input = path && path->whole && path->variable == PathUse::kInput;
+      if (!of_input || path->keys.empty() || !is_known(*other)) continue;
+      Parsed value = *parsed_;
+      value.root = other;
+      value.needs_helper = false;
+      return Correlation{std::move(path->keys),
+                         Expression(std::make_shared<const Parsed>(std::move(value)))};
+    }
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Correlation::Digest(std::span<const std::string> path, const Value& value) {
+  std::string text;
+  for (const std::string& key : path) text.append(key).append(1, '\0');
+  text.append(1, static_cast<char>('0' + static_cast<int>(value.kind())));
+  switch (value.kind()) {
+    case Value::Kind::kBoolean:
+      text.append(value.boolean() ? "true" : "false");
+      break;
+    case Value::Kind::kNumber:
+      // 1, 1.0 and 10e-1 are equal.
+      if (const auto integer = value.number().ToInt64()) text.append(std::to_string(*integer));
+      break;
+    case Value::Kind::kString:
+      text.append(value.text());
+      break;
+    default:
+      break;
+  }
+  return StableHash(text);
+}
+
+std::optional<Value> Correlation::At(std::span<const std::string> path, const Value& input) {
+  Value at = input;
+  for (const std::string& key : path) {
+    if (at.kind() == Value::Kind::kNull) return at;
+    if (at.kind() != Value::Kind::kObject) return std::nullopt;
+    const Value* const member = at.object().Find(key);
+    at = member == nullptr ? Value() : *member;
+  }
+  return at;
 }
 
 }  // namespace mesg::app
