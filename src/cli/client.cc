@@ -79,6 +79,13 @@ struct Channels {
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && error.reason.empty()) {
       return DeadlineExceeded("Core at {} did not answer in time: see `mesg doctor`", endpoint);
     }
+    // What a server of gRPC says by itself about a call it does not have.
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && error.reason.empty()) {
+      error.message = fmt::format(
+          "Core at {} does not know this command: it is another version than this mesg ({}); "
+          "`mesg status` says which",
+          endpoint, MESG_VERSION);
+    }
     return error;
   }
 

@@ -68,6 +68,14 @@ TEST_F(MainTest, ARefusalIsPrintedWithEveryViolation) {
       "mesg: data is invalid\n  items[3].price: expected a Number, got a String\n  too long\n");
 }
 
+TEST_F(MainTest, ACoreThatDoesNotKnowACommandIsOfAnotherVersion) {
+  core_.Refuse("ListServices", Error{Code::kUnimplemented, ""});
+  EXPECT_EQ(Mesg({"service", "list"}), 1);
+  EXPECT_NE(err_.find("does not know this command: it is another version than this mesg"),
+            std::string::npos)
+      << err_;
+}
+
 TEST_F(MainTest, UnavailableFromCoreItselfKeepsItsMessage) {
   core_.Refuse("ListServices", Unavailable("Core is shutting down"));
   EXPECT_EQ(Mesg({"service", "list"}), 1);

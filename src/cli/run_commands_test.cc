@@ -142,6 +142,17 @@ TEST_F(RunCommandsTest, AFailedRunSaysHowToGoOn) {
       << err_;
 }
 
+TEST_F(RunCommandsTest, ARunThatWasUndoneIsNotToBeRetried) {
+  v1::Run& run = core_.script.run;
+  run.set_state(v1::RUN_FAILED);
+  run.set_undone(true);
+  EXPECT_EQ(Mesg({"run", "show", kId}), 0);
+  EXPECT_EQ(err_.find("run retry"), std::string::npos) << err_;
+  EXPECT_NE(err_.find("`mesg run reset 2vRq8xWkZ1YbMn4TcE7hJd --from-start` begins it again"),
+            std::string::npos)
+      << err_;
+}
+
 // Blocks of a run have lanes too, which say nothing of the order.
 TEST_F(RunCommandsTest, WhatUndoesAndCatchesStandsWhereItHappened) {
   HasStep("book", "set", "", v1::STEP_COMPLETED, 0, 2);

@@ -314,6 +314,12 @@ void PrintRunStory(const Run& run, bool full, Context& context) {
   }
   if (run.steps_cut()) context.Tell("There are more steps than are shown here.");
   if (run.state() != v1::RUN_FAILED) return;
+  if (run.undone()) {
+    context.Tell(fmt::format(
+        "\nWhat it had done was undone; `mesg run reset {} --from-start` begins it again.",
+        run.id()));
+    return;
+  }
   context.Tell(fmt::format(
       "\n`mesg run retry {}` goes on from the failed step, `mesg run reset {} --step STEP` from "
       "another.",

@@ -1,6 +1,9 @@
 #include "api/grpc/application_changes.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -20,18 +23,31 @@ void Append(const YamlNode& node, std::string& into) {
   }
 }
 
-/// The parts of a file that are told apart: each workflow, and every other key by itself.
+/// What of a file is a list of things with names, and what one of these is called.
+struct Named {
+  std::string_view key;
+  std::string_view one;
+};
+constexpr Named kNamed[] = {
+    {"inputs", "declaration of input"},
+    {"services", "declaration of service"},
+    {"events", "event"},
+    {"workflows", "workflow"},
+};
+
+/// The parts of a file that are told apart: each thing with a name, and every other key by itself.
 std::map<std::string, std::string> PartsOf(const std::string& text) {
   std::map<std::string, std::string> parts;
   const auto document = YamlDocument::Read(text);
   if (!document || document->root == nullptr) return parts;
   for (const YamlNode::Member& member : document->root->members) {
-    if (member.key == "workflows") {
-      for (const YamlNode::Member& workflow : member.value->members) {
-        Append(*workflow.value, parts["workflow " + workflow.key]);
-      }
-    } else {
+    const auto* const named = std::ranges::find(kNamed, member.key, &Named::key);
+    if (named == std::end(kNamed)) {
       Append(*member.value, parts[member.key]);
+      continue;
+    }
+    for (const YamlNode::Member& one : member.value->members) {
+      Append(*one.value, parts[fmt::format("{} {}", named->one, one.key)]);
     }
   }
   return parts;

@@ -70,6 +70,7 @@ void ToWire(const engine::Run& run, v1::Run& wire) {
   if (run.error) wire.set_error(ToUtf8(run.error->message));
   wire.set_parent_run(run.parent.Text());
   wire.set_steps_done(run.steps_done);
+  wire.set_undone(run.undone);
 }
 
 void ToWire(const broker::RunView& view, v1::Run& wire) {
