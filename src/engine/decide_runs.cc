@@ -157,7 +157,7 @@ Result<void> Engine::Take(StartRun&& start, TimePoint now) {
     MESG_TRY(MoveRun(*replaced, now,
                      [](RunStepper& old) { return old.Cancel("a newer run took its place"); }));
   }
-  if (!MESG_TRY(HasTurn(*queued))) return {};
+  if (MESG_TRY(AdmissionOf(*queued)) != Admission::kNow) return {};
   auto begun = MESG_TRY(Step(queued, now));
   // What a run's own step started has its first step in a turn of its own: no cascade in one.
   MESG_TRY(start.parent.empty() ? begun.Begin() : begun.BeginLater());
@@ -182,7 +182,7 @@ Result<bool> Engine::IsRepeated(const StartRun& start, const app::Workflow& work
 Result<std::optional<RunId>> Engine::OldestToReplace(const RunTable::Lane& lane,
                                                      std::size_t limit) const {
   std::optional<RunId> oldest;
-  std::size_t staying = lane.waiting.size();
+  std::size_t staying = lane.waiting.size() + lane.blocked.size();
   for (const auto& [number, id] : lane.running) {
     const RunPtr run = MESG_TRY(Runs().Find(id));
     MESG_CHECK(run != nullptr, "a run that takes turns is not stored");
@@ -191,8 +191,7 @@ Result<std::optional<RunId>> Engine::OldestToReplace(const RunTable::Lane& lane,
     ++staying;
   }
   if (staying < limit) return std::optional<RunId>();
-  if (!oldest && !lane.waiting.empty()) oldest = lane.waiting.begin()->second;
-  return oldest;
+  return oldest ? oldest : lane.Oldest();
 }
 
 // `order` first, `concurrency` last.
@@ -215,33 +214,44 @@ Result<std::vector<std::string>> Engine::LanesOf(const StartRun& start,
   return lanes;
 }
 
-Result<bool> Engine::HasTurn(const Run& run) const {
-  if (run.lanes.empty()) return true;
+Result<Engine::Admission> Engine::AdmissionOf(const Run& run) const {
+  if (run.lanes.empty()) return Admission::kNow;
   const app::ProgramPtr program = MESG_TRY(ProgramOf(run.application, run.version));
   const app::Workflow& workflow = *program->FindFlow(run.workflow)->workflow;
-  for (std::size_t i = 0; i < run.lanes.size(); ++i) {
-    const auto* lane = Runs().LaneOf(run.lanes[i]);
-    if (lane == nullptr) continue;
-    if (workflow.order && i == 0) {
-      const bool first =
-          lane->running.empty() && lane->waiting.begin()->first == run.created_number;
-      if (!first) return false;
-      continue;
-    }
-    const std::size_t limit = workflow.concurrency ? workflow.concurrency->limit : 1;
-    if (lane->running.size() >= limit) return false;
+  if (workflow.concurrency) {
+    const auto* lane = Runs().LaneOf(run.lanes.back());
+    if (lane != nullptr && lane->running.size() >= workflow.concurrency->limit)
+      return Admission::kNoRoom;
   }
-  return true;
+  if (workflow.order) {
+    const auto* lane = Runs().LaneOf(run.lanes.front());
+    const bool first = lane == nullptr || (lane->running.empty() &&
+                                           lane->waiting.begin()->first == run.created_number);
+    if (!first) return Admission::kNotFirst;
+  }
+  return Admission::kNow;
 }
 
 // The first that may, and those behind it as long as there is room.
 Result<void> Engine::StartQueued(const std::string& name, TimePoint now) {
+  std::uint64_t seen = 0;
   while (true) {
     const auto* lane = Runs().LaneOf(name);
-    if (lane == nullptr || lane->waiting.empty()) return {};
-    const RunPtr run = MESG_TRY(Runs().Find(lane->waiting.begin()->second));
+    if (lane == nullptr) return {};
+    const auto next = lane->waiting.lower_bound(seen);
+    if (next == lane->waiting.end()) return {};
+    seen = next->first + 1;
+    const RunPtr run = MESG_TRY(Runs().Find(next->second));
     MESG_CHECK(run != nullptr, "a queued run is not stored");
-    if (!MESG_TRY(HasTurn(*run))) return {};
+    if (run->lanes.size() > 1 && name == run->lanes.front()) {
+      if (!lane->running.empty()) return {};
+      Add(RunChanged{run});  // It is the first now, and waits for room beside all others.
+      return StartQueued(run->lanes.back(), now);
+    }
+    const Admission admission = MESG_TRY(AdmissionOf(*run));
+    if (admission == Admission::kNotFirst && run->lanes.size() > 1)
+      continue;  // After one that was retried.
+    if (admission != Admission::kNow) return {};
     auto stepper = MESG_TRY(Step(run, now));
     MESG_TRY(stepper.BeginLater());
     MESG_TRY(Settle(stepper, now));
@@ -433,7 +443,7 @@ Result<Reply> Engine::On(RetryRun&& command, TimePoint now) {
   }
   MESG_TRY(command.reset_to ? stepper.Reset(*command.reset_to) : stepper.Retry());
   const RunPtr queued = stepper.Finish();
-  if (!MESG_TRY(HasTurn(*queued))) return Reply(queued);
+  if (MESG_TRY(AdmissionOf(*queued)) != Admission::kNow) return Reply(queued);
   auto begun = MESG_TRY(Step(queued, now));
   MESG_TRY(begun.Begin());
   return Reply(MESG_TRY(Settle(begun, now)));

@@ -216,7 +216,13 @@ class Engine : private RunHost {
   Result<std::vector<std::string>> LanesOf(const StartRun& start, const app::Workflow& workflow,
                                            const app::Program& program) const;
   Result<void> StartQueued(const std::string& lane, TimePoint now);
-  Result<bool> HasTurn(const Run& run) const;
+  /// Whether a queued run may begin.
+  enum class Admission : std::uint8_t {
+    kNow,
+    kNoRoom,    ///< As many as `concurrency` allows are running.
+    kNotFirst,  ///< Another one is before it in its `order`.
+  };
+  Result<Admission> AdmissionOf(const Run& run) const;
   Result<void> ForgetRuns(TimePoint now);
 
   // decide_triggers.cc

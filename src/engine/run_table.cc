@@ -205,26 +205,59 @@ void RunTable::Change(const RunPtr& before, const RunPtr& after) {
   TakeTurn(run);
 }
 
+std::map<std::uint64_t, RunId>& RunTable::Lane::Of(Turn turn) {
+  switch (turn) {
+    case Turn::kRunning:
+      return running;
+    case Turn::kBlocked:
+      return blocked;
+    case Turn::kWaiting:
+      break;
+  }
+  return waiting;
+}
+
+std::optional<RunId> RunTable::Lane::Oldest() const {
+  if (waiting.empty() && blocked.empty()) return std::nullopt;
+  if (waiting.empty()) return blocked.begin()->second;
+  if (blocked.empty()) return waiting.begin()->second;
+  return std::min(*waiting.begin(), *blocked.begin()).second;
+}
+
+RunTable::Turn RunTable::TurnIn(const std::string& lane, const Run& run) const {
+  if (run.state != RunState::kQueued) return Turn::kRunning;
+  if (lane == run.lanes.front()) return Turn::kWaiting;
+  const Lane* const before = LaneOf(run.lanes.front());
+  const bool first =
+      before == nullptr ||
+      (before->running.empty() &&
+       (before->waiting.empty() || before->waiting.begin()->first >= run.created_number));
+  return first ? Turn::kWaiting : Turn::kBlocked;
+}
+
 void RunTable::TakeTurn(const Run& run) {
-  const bool running = run.state != RunState::kQueued;
   for (const std::string& name : run.lanes) {
     const std::string key = keys::Lane(name, run.created_number);
+    const auto found = lanes_.find(name);
     if (IsEnded(run.state)) {
-      const auto found = lanes_.find(name);
       if (found == lanes_.end()) continue;
       Lane& lane = found->second;
-      if (lane.running.erase(run.created_number) + lane.waiting.erase(run.created_number) > 0) {
+      if (lane.waiting.erase(run.created_number) + lane.running.erase(run.created_number) +
+              lane.blocked.erase(run.created_number) >
+          0) {
         overlay_.Direct().Delete(key);
       }
       if (lane.size() == 0) lanes_.erase(found);
       continue;
     }
+    const Turn turn = TurnIn(name, run);
     Lane& lane = lanes_[name];
-    auto& mine = running ? lane.running : lane.waiting;
-    if (!mine.emplace(run.created_number, run.id).second) continue;
-    (running ? lane.waiting : lane.running).erase(run.created_number);
+    if (!lane.Of(turn).emplace(run.created_number, run.id).second) continue;
+    for (const Turn other : {Turn::kWaiting, Turn::kRunning, Turn::kBlocked}) {
+      if (other != turn) lane.Of(other).erase(run.created_number);
+    }
     std::string value(run.id.Bytes());
-    value += running ? '\1' : '\0';
+    value += static_cast<char>(turn);
     overlay_.Direct().Put(key, value);
   }
 }
@@ -529,8 +562,9 @@ Result<void> RunTable::LoadLanes() {
         }
         const std::string lane(key.substr(1, key.size() - 1 - kNumber));
         const std::uint64_t number = keys::NumberOf(key.substr(key.size() - kNumber - 1));
-        Lane& turns = lanes_[lane];
-        (value.back() != '\0' ? turns.running : turns.waiting)[number] = *id;
+        const auto turn = static_cast<Turn>(value.back());
+        if (turn > Turn::kBlocked) return DataLoss("a stored turn of a run is {}", value.back());
+        lanes_[lane].Of(turn)[number] = *id;
         return {};
       });
 }

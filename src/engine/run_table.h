@@ -71,11 +71,21 @@ class RunTable {
                                               std::uint32_t lane) const;
 
   // Turns.
+  /// How a run stands in a lane. Stored: the numbers stay.
+  enum class Turn : std::uint8_t {
+    kWaiting = 0,
+    kRunning = 1,
+    kBlocked = 2,  ///< Waits in the lane before this one, too, and is not the first there.
+  };
   /// The open runs of a lane, by their numbers.
   struct Lane {
-    std::map<std::uint64_t, RunId> running;
     std::map<std::uint64_t, RunId> waiting;
-    std::size_t size() const { return running.size() + waiting.size(); }
+    std::map<std::uint64_t, RunId> running;
+    std::map<std::uint64_t, RunId> blocked;
+    std::map<std::uint64_t, RunId>& Of(Turn turn);
+    std::size_t size() const { return waiting.size() + running.size() + blocked.size(); }
+    /// The one that waits, blocked or not, and was created first; none when none does.
+    std::optional<RunId> Oldest() const;
   };
   /// Null when it has none.
   const Lane* LaneOf(const std::string& lane) const;
@@ -120,6 +130,7 @@ class RunTable {
   void Change(const RunPtr& before, const RunPtr& after);
   void Recount(const Run& run, int open, int kept);
   void MoveTimer(const RunId& id, std::optional<TimePoint> before, std::optional<TimePoint> after);
+  Turn TurnIn(const std::string& lane, const Run& run) const;
   void TakeTurn(const Run& run);
   void Trim();
   Cached& Cache(const RunId& id, RunPtr run) const;

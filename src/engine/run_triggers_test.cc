@@ -238,6 +238,47 @@ TEST_F(TriggersTest, RunsOfOneKeyGoOneAfterTheOther) {
   EXPECT_THAT(States(), ElementsAre("failed: no", "running", "running"));
 }
 
+// One that waits for its order takes no room from others.
+TEST_F(TriggersTest, OrderHoldsUpNobodyElseInTheSameConcurrency) {
+  Install(R"(
+  sell:
+    on: shop.order
+    order: .id
+    concurrency: { limit: 2 }
+    steps: [ { task: shop.bill, with: { amount: "${ .total }" } } ]
+)");
+  const auto emit = [&](int id, int total) {
+    Emit("order", fmt::format(R"({{"id":{},"total":{}}})", id, total));
+  };
+  emit(1, 1);
+  for (int total = 2; total <= 4; ++total) emit(1, total);  // Behind the first.
+  emit(2, 5);
+  emit(3, 6);  // No room.
+  EXPECT_THAT(States(), ElementsAre("running", "queued", "queued", "queued", "running", "queued"));
+  Restart();
+  // The one of another order goes before those that are not first in theirs.
+  ASSERT_TRUE(Apply(CancelRun{Runs()[4]->id, "enough"}));
+  Pass(Duration(0));
+  EXPECT_THAT(States(), ElementsAre("running", "queued", "queued", "queued",
+                                    testing::StartsWith("cancelled"), "running"));
+  // Then it is theirs: what waited longest, when there is room.
+  emit(4, 7);
+  ASSERT_TRUE(Apply(CancelRun{Runs()[1]->id, "not needed"}));
+  ASSERT_TRUE(Apply(CancelRun{Runs()[0]->id, "enough"}));
+  Restart();
+  Pass(Duration(0));
+  EXPECT_THAT(States(), ElementsAre(testing::StartsWith("cancelled"),
+                                    testing::StartsWith("cancelled"), "running", "queued",
+                                    testing::StartsWith("cancelled"), "running", "queued"));
+  for (int i = 0; i < 4; ++i) {
+    Succeed("bill", R"({"ok":true})");
+    Pass(Duration(0));
+  }
+  const std::vector<std::string> states = States();
+  EXPECT_EQ(std::ranges::count(states, "completed"), 4);
+  EXPECT_EQ(engine_->Current().Runs().OpenRuns(), 0U);
+}
+
 TEST_F(TriggersTest, ConcurrencyQueuesDropsOrReplaces) {
   Install(R"(
   queue:
