@@ -183,18 +183,16 @@ Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
     const app::Flow* const flow = program->FindFlow(waiter.workflow);
     const auto& step = std::get<app::AwaitStep>(flow->nodes[waiter.node].step->action);
     EventArrived arrived{run, visit, waiter.attempt, happened.trigger.data, ""};
-    if (step.condition) {
+    if (step.condition && step.condition->expression.NeedsHelper()) {
+      arrived.unjudged = true;
+    } else if (step.condition) {
       const app::Value known = MESG_TRY(app::Value::Read(waiter.scope));
       std::vector<app::Value> scope(std::size(app::kVariables));
       for (const std::uint32_t used : step.condition->expression.Used()) {
         const app::Value* const value = known.object().Find(app::kVariables[used]);
         if (value != nullptr) scope[used] = *value;
       }
-      const auto fits = step.condition->expression.NeedsHelper()
-                            ? Result<app::Value>(InvalidArgument(
-                                  "the condition of an await has to be an expression that Core "
-                                  "evaluates itself"))
-                            : step.condition->expression.Evaluate(data, scope);
+      const auto fits = step.condition->expression.Evaluate(data, scope);
       if (!fits) {
         arrived.error = fits.error().message;
         arrived.data.clear();
@@ -209,6 +207,11 @@ Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
           "retry the run to wait for the next one",
           happened.trigger.key, happened.service, arrived.data.size());
       arrived.data.clear();
+      arrived.unjudged = false;
+    }
+    if (arrived.unjudged) {
+      Send(run.Slot(), std::move(arrived));
+      continue;
     }
     Add(WaiterGone{happened.service, happened.trigger.key, run, visit});
     Send(run.Slot(), std::move(arrived));

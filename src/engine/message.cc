@@ -129,6 +129,7 @@ class Writer {
     to->set_attempt(body.attempt);
     to->set_data(body.data);
     to->set_error(body.error);
+    to->set_unjudged(body.unjudged);
   }
 
  private:
@@ -256,7 +257,7 @@ Result<Body> DecodeBody(std::string_view bytes) {
     case pb::Message::kEventArrived: {
       const auto& from = message.event_arrived();
       return Body(EventArrived{MESG_TRY(ReadId(from.run())), from.visit(), from.attempt(),
-                               from.data(), from.error()});
+                               from.data(), from.error(), from.unjudged()});
     }
     case pb::Message::BODY_NOT_SET:
       break;

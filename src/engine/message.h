@@ -101,6 +101,7 @@ struct EventArrived {
   std::uint32_t attempt = 0;
   std::string data;
   std::string error;
+  bool unjudged = false;  ///< The run has its condition judged; it waits on meanwhile.
 };
 
 using Body =

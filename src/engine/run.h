@@ -105,6 +105,9 @@ struct Visit {
   std::optional<StepError> error = {};  ///< kCatching: what is caught.
   std::string inputs = {};              ///< JSON.
   bool admitted = false;                ///< Its `if` was true.
+  // Of an `await` whose condition the helper judges:
+  std::vector<std::string> heard = {};  ///< Data of events that may be the one, in their order;
+  std::optional<TimePoint> until = {};  ///< and when it has waited long enough.
 };
 
 /// Why a run began.

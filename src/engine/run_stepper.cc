@@ -193,10 +193,12 @@ Result<void> RunStepper::OnRun(const RunEnded& ended) {
 
 Result<void> RunStepper::OnEvent(const EventArrived& arrived) {
   Visit* const visit = run_.Find(arrived.visit);
-  if (visit == nullptr || visit->state != VisitState::kAwaiting ||
-      visit->attempt != arrived.attempt) {
-    return {};
+  if (visit == nullptr || !Listens(*visit) || visit->attempt != arrived.attempt) return {};
+  if (arrived.unjudged) {
+    MESG_TRY(Hear(*visit, arrived.data));
+    return Advance();
   }
+  visit->heard.clear();
   Move(*visit, VisitState::kInside);  // It listens no more.
   if (arrived.error.empty()) {
     MESG_TRY(Complete(arrived.visit, arrived.data));
@@ -204,6 +206,27 @@ Result<void> RunStepper::OnEvent(const EventArrived& arrived) {
     MESG_TRY(FailVisit(arrived.visit, {arrived.error, "INVALID_ARGUMENT", NameOf(*visit)}));
   }
   return Advance();
+}
+
+// An event that may be the one comes behind those that are being judged.
+Result<void> RunStepper::Hear(Visit& visit, const std::string& data) {
+  constexpr std::size_t kMostHeard = 100;
+  constexpr std::size_t kMostBytes = 1 << 20;
+  std::size_t bytes = data.size();
+  for (const std::string& heard : visit.heard) bytes += heard.size();
+  if (visit.heard.size() >= kMostHeard || (!visit.heard.empty() && bytes > kMostBytes)) {
+    return FailVisit(visit.number,
+                     {fmt::format("more events came than the helper could judge: {} are waiting "
+                                  "for it; compare a value of the event with == as well",
+                                  visit.heard.size()),
+                      "RESOURCE_EXHAUSTED", NameOf(visit)});
+  }
+  visit.heard.push_back(data);
+  if (visit.state == VisitState::kAwaiting) {
+    visit.wake.reset();
+    Move(visit, VisitState::kReady);
+  }
+  return {};
 }
 
 Result<void> RunStepper::OnEvaluated(std::uint32_t visit, std::uint32_t attempt,

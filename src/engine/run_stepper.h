@@ -129,6 +129,9 @@ class RunStepper {
   Result<void> Catch(std::uint32_t number, StepError error);
   Result<void> UndoNext();
   Result<void> EndRun(RunState state, std::string output);
+  static bool Listens(const Visit& visit);
+  Result<void> Hear(Visit& visit, const std::string& data);
+  Result<void> Judge(std::uint32_t number, const app::AwaitStep& step);
   void StopWaiting(const Visit& visit, const std::string& reason);
   void CancelInside(std::uint32_t number, const std::string& reason);
   void CancelAll(const std::string& reason);

@@ -207,16 +207,19 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::WaitStep& step) {
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
   Visit& visit = Get(number);
+  if (!visit.heard.empty()) return Judge(number, step);
   Waiter waiter{run_.application, run_.version, run_.workflow, visit.node, "{}", visit.attempt};
   if (step.condition) {
     const auto scope = ScopeOf(visit, step.condition->expression);
     if (!scope && scope.error().code == Code::kDataLoss) return scope.error();
     if (!scope) return FailVisit(number, ErrorOf(visit, scope.error()));
-    std::vector<app::Value::Member> members;
-    for (const std::uint32_t used : step.condition->expression.Used()) {
-      members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);
+    if (!step.condition->expression.NeedsHelper()) {
+      std::vector<app::Value::Member> members;
+      for (const std::uint32_t used : step.condition->expression.Used()) {
+        members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);
+      }
+      waiter.scope = app::Value::Of(std::move(members)).Json();
     }
-    waiter.scope = app::Value::Of(std::move(members)).Json();
     if (const auto correlation = step.condition->expression.Correlated()) {
       const auto value = correlation->value.Evaluate(app::Value(), *scope);
       if (!value) return FailVisit(number, ErrorOf(visit, value.error()));
@@ -224,11 +227,34 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
       waiter.digest = app::Correlation::Digest(correlation->path, *value);
     }
   }
+  if (step.timeout) visit.until = now_ + *step.timeout;
+  visit.wake = visit.until;
   Move(visit, VisitState::kAwaiting);
-  if (step.timeout) visit.wake = now_ + *step.timeout;
   const std::string& instance = program_.InstanceOf(step.event.alias);
   host_.Send(SlotOfName(instance),
              AwaitEvent{run_.id, number, instance, step.event.key, EncodeWaiter(waiter)});
+  return {};
+}
+
+// It is listed as waiting all the while, so that no event is missed.
+Result<void> RunStepper::Judge(std::uint32_t number, const app::AwaitStep& step) {
+  while (!Get(number).heard.empty()) {
+    app::Scene scene = SceneOf(Get(number));
+    scene.input = [this, number] { return app::Value::Read(run_.Find(number)->heard.front()); };
+    const auto value =
+        MESG_TRY(Take(number, app::Evaluate(step.condition->expression, scene, answers_)));
+    if (!value) return {};
+    answers_.clear();
+    Visit& visit = Get(number);
+    if (value->Truthy()) {
+      StopWaiting(visit, "");
+      return Complete(number, std::string(visit.heard.front()));
+    }
+    visit.heard.erase(visit.heard.begin());
+  }
+  Visit& visit = Get(number);
+  visit.wake = visit.until;
+  Move(visit, VisitState::kAwaiting);
   return {};
 }
 

@@ -90,6 +90,7 @@ Result<void> RunStepper::Catch(std::uint32_t number, StepError error) {
   Visit& visit = Get(number);
   StopWaiting(visit, "the step failed");
   visit.error = std::move(error);
+  visit.heard.clear();
   visit.deadline.reset();
   visit.wake.reset();
   Move(visit, VisitState::kCatching);
@@ -174,7 +175,17 @@ Result<void> RunStepper::EndRun(RunState state, std::string output) {
   return {};
 }
 
+bool RunStepper::Listens(const Visit& visit) {
+  return visit.state == VisitState::kAwaiting || !visit.heard.empty();
+}
+
 void RunStepper::StopWaiting(const Visit& visit, const std::string& reason) {
+  if (Listens(visit)) {
+    const auto& step = std::get<app::AwaitStep>(NodeOf(visit).step->action);
+    const std::string& instance = program_.InstanceOf(step.event.alias);
+    host_.Send(SlotOfName(instance), StopAwaiting{run_.id, visit.number, instance, step.event.key});
+    return;
+  }
   switch (visit.state) {
     case VisitState::kPerforming:
       host_.Send(visit.pending.Slot(), CancelForStep{visit.pending, reason});
@@ -182,13 +193,6 @@ void RunStepper::StopWaiting(const Visit& visit, const std::string& reason) {
     case VisitState::kRunning:
       host_.Send(visit.pending.Slot(), StopRun{visit.pending, reason});
       break;
-    case VisitState::kAwaiting: {
-      const auto& step = std::get<app::AwaitStep>(NodeOf(visit).step->action);
-      const std::string& instance = program_.InstanceOf(step.event.alias);
-      host_.Send(SlotOfName(instance),
-                 StopAwaiting{run_.id, visit.number, instance, step.event.key});
-      break;
-    }
     default:
       break;
   }
@@ -291,6 +295,7 @@ Result<void> RunStepper::Retry() {
     again.attempts.clear();
     again.pending = ExecutionId();
     again.wake.reset();
+    again.heard.clear();
     again.lanes = again.lanes_started = again.lanes_done = again.lanes_failed = 0;
     again.started = now_;
     again.inputs.clear();

@@ -372,6 +372,108 @@ TEST_F(StepsTest, WhatAnAwaitComparesHasToBeThere) {
   EXPECT_THAT(States(), ElementsAre(testing::StartsWith("failed: ")));
 }
 
+class AwaitWithHelperTest : public StepsTest {
+ protected:
+  void SetUp() override {
+    StepsTest::SetUp();
+    Install(R"(
+  go:
+    on: { manual: { id: { type: Number } } }
+    steps:
+      - { id: me, set: "${ .id }" }
+      - id: paid
+        await:
+          event: shop.paid
+          if: .id == $steps.me and ([[.note]] | combinations | .[0] == "yes")
+          timeout: 1h
+        catch: [ { set: gone } ]
+)");
+    ASSERT_TRUE(Start("go", R"({"id":1})"));
+  }
+  void Answer(Result<app::Value> value) {
+    ASSERT_FALSE(to_evaluate_.empty());
+    const EvaluateStep asked = std::move(to_evaluate_.front());
+    to_evaluate_.erase(to_evaluate_.begin());
+    StepEvaluated evaluated{asked.run, asked.visit, asked.attempt, std::vector<app::Value>()};
+    if (value) {
+      evaluated.answers = std::vector<app::Value>{*value};
+    } else {
+      evaluated.answers = value.error();
+    }
+    ASSERT_TRUE(Apply(std::move(evaluated)));
+  }
+  bool IsAwaited() const { return engine_->Current().Runs().HasWaiters("shop", "paid"); }
+  static constexpr const char* kNo = R"({"id":1,"note":"no"})";
+  static constexpr const char* kYes = R"({"id":1,"note":"yes"})";
+};
+
+TEST_F(AwaitWithHelperTest, EventsAreJudgedInTheirOrder) {
+  Emit("paid", R"({"id":2,"note":"yes"})");  // Not for it: nobody needs to judge that.
+  EXPECT_TRUE(to_evaluate_.empty());
+  Emit("paid", kNo);
+  Emit("paid", kYes);  // Comes while the first is judged.
+  ASSERT_EQ(to_evaluate_.size(), 1U);
+  Answer(app::Value::Boolean(false));
+  EXPECT_THAT(States(), ElementsAre("running"));
+  EXPECT_TRUE(IsAwaited());
+  Answer(app::Value::Boolean(true));
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(std::string("paid completed ") + kYes));
+  EXPECT_FALSE(IsAwaited());
+}
+
+TEST_F(AwaitWithHelperTest, ACrashForgetsNothingThatWasHeard) {
+  Emit("paid", kNo);
+  Emit("paid", kYes);
+  Restart();
+  to_evaluate_.clear();
+  Pass(Duration(0));
+  Answer(app::Value::Boolean(false));
+  Restart();
+  to_evaluate_.clear();
+  Pass(Duration(0));
+  Answer(Unavailable("the helper is busy"));
+  Pass(std::chrono::seconds(2));
+  Answer(app::Value::Boolean(true));
+  EXPECT_THAT(Story(), testing::Contains(std::string("paid completed ") + kYes));
+  EXPECT_FALSE(IsAwaited());
+}
+
+TEST_F(AwaitWithHelperTest, ItWaitsOnUntilItsTimeout) {
+  Emit("paid", kNo);
+  Answer(app::Value::Boolean(false));
+  Pass(std::chrono::minutes(30));
+  Emit("paid", kNo);
+  Answer(app::Value::Boolean(false));
+  EXPECT_THAT(States(), ElementsAre("running"));
+  Pass(std::chrono::minutes(31));
+  EXPECT_THAT(States(), ElementsAre("completed"));
+  EXPECT_THAT(Story(), testing::Contains(HasSubstr("paid caught")));
+  EXPECT_FALSE(IsAwaited());
+}
+
+TEST_F(AwaitWithHelperTest, AConditionThatFailsAndTooManyEventsFailIt) {
+  Emit("paid", kNo);
+  Answer(InvalidArgument("cannot compare"));
+  EXPECT_THAT(States(), ElementsAre("completed"));  // By its catch.
+  EXPECT_FALSE(IsAwaited());
+  ASSERT_TRUE(Start("go", R"({"id":1})"));
+  for (int i = 0; i < 101; ++i) Emit("paid", kNo);
+  EXPECT_THAT(States(), ElementsAre("completed", "completed"));
+  EXPECT_FALSE(IsAwaited());
+  Answer(app::Value::Boolean(true));  // Too late.
+  EXPECT_THAT(States(), ElementsAre("completed", "completed"));
+}
+
+TEST_F(AwaitWithHelperTest, CancellingItStopsTheWait) {
+  Emit("paid", kNo);
+  ASSERT_TRUE(Apply(CancelRun{Runs()[0]->id, "enough"}));
+  Pass(Duration(0));
+  EXPECT_FALSE(IsAwaited());
+  Answer(app::Value::Boolean(true));
+  EXPECT_THAT(States(), ElementsAre(testing::StartsWith("cancelled")));
+}
+
 TEST_F(StepsTest, SoManyStepsMayWaitForOneEvent) {
   settings_.max_waiters = 2;
   Restart();

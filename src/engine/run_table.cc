@@ -53,7 +53,10 @@ std::size_t WeightOf(const Run& run) {
   constexpr std::size_t kFixedVisit = 160;
   std::size_t weight = kFixed;
   for (const auto* visits : {&run.active, &run.interrupted}) {
-    for (const Visit& visit : *visits) weight += kFixedVisit + visit.inputs.size();
+    for (const Visit& visit : *visits) {
+      weight += kFixedVisit + visit.inputs.size();
+      for (const std::string& heard : visit.heard) weight += heard.size();
+    }
   }
   return weight + (run.done.size() + run.undo.size()) * sizeof(Run::Done) +
          run.scopes.size() * sizeof(Run::Scope);

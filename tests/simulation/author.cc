@@ -212,8 +212,10 @@ std::string Author::WriteAction(std::size_t depth, std::string* condition) {
   if (what < 70) return fmt::format(R"("set":{{"n":"${{ {} }}","run":"${{ $run.id }}"}})", number_);
   if (what < 76) return fmt::format(R"("wait":"{}")", Duration(random_, 1, 10000));
   if (what < 81) {
-    return fmt::format(R"("await":{{"event":"s{}.counted","if":". % 2 == 0","timeout":"{}"}})",
-                       random_.Below(services_.size()), Duration(random_, 1000, 20000));
+    return fmt::format(R"("await":{{"event":"s{}.counted","if":"{}","timeout":"{}"}})",
+                       random_.Below(services_.size()),
+                       random_.Percent(40) ? "[[.]] | combinations | .[0] % 2 == 0" : ". % 2 == 0",
+                       Duration(random_, 1000, 20000));
   }
   if (what < 86) {
     const char* const otherwise[] = {R"(,"default":"approve")", R"(,"default":"reject")", ""};

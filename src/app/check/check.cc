@@ -234,7 +234,6 @@ class Checker {
     return {};
   }
   Type CheckAction(const AwaitStep& step, const Scope& scope) {
-    CheckIsOurs(step.condition);
     const EventDefinition* const event = names_.Event(step.event);
     Scope awaited = scope;
     awaited.data = event == nullptr ? Type() : Type::Of(event->data);
