@@ -166,13 +166,22 @@ Result<void> Engine::Take(ApplicationMoved&& moved, TimePoint now) {
   return after.state == Application::State::kDeleting ? CancelRunsOfDeleted(now) : Result<void>();
 }
 
+// Whether a message to this partition needs the version: the run it starts will be looked after.
+bool Engine::IsOnItsWay(const std::string& name, const std::string& version) const {
+  return std::ranges::any_of(state_.Outgoing(), [&](const auto& message) {
+    const auto body = DecodeBody(message.second);
+    const auto* const start = body ? std::get_if<StartRun>(&*body) : nullptr;
+    return start != nullptr && start->application == name && start->version == version;
+  });
+}
+
 void Engine::ForgetIfUnused(const std::string& name, const std::string& version) {
   // Runs of it elsewhere may start others here, and messages that need it may be under way; which
   // this partition alone cannot know.
   if (settings_.partitions > 1) return;
   const ApplicationPtr application = Runs().FindApplication(name, version);
   if (application == nullptr || application->state != Application::State::kReplaced ||
-      Runs().Runs(name, version).kept > 0) {
+      Runs().Runs(name, version).kept > 0 || IsOnItsWay(name, version)) {
     return;
   }
   Add(ApplicationGone{name, version});

@@ -17,6 +17,8 @@ constexpr std::size_t kTrimEntriesAtOnce = 8192;
 Result<Reply> Engine::On(Tick&&, TimePoint now) {
   if (last_tick_commit_ > state_.LastCommitted()) return Reply();
   const bool had_changes = state_.HasChanges();
+  // A cursor that nothing wants to move holds back what is behind it.
+  if (!Runs().Cursors().empty()) pump_ = true;
   MESG_TRY(ForgetExpired(now));
   MESG_TRY(TrimHistory(now));
   MESG_TRY(ForgetRuns(now));

@@ -69,6 +69,8 @@ Result<void> Engine::MoveRun(const RunId& id, TimePoint now, const Move& move) {
 
 Result<void> Engine::Take(StartRun&& start, TimePoint now) {
   if (MESG_TRY(Runs().Find(start.id)) != nullptr) return {};
+  // It was on its way while the application was deleted, and all its runs went.
+  if (Runs().FindApplication(start.application, start.version) == nullptr) return {};
   const app::ProgramPtr program = MESG_TRY(ProgramOf(start.application, start.version));
   const app::Flow* const flow = program->FindFlow(start.workflow);
   if (flow == nullptr) return {};
@@ -97,7 +99,7 @@ Result<void> Engine::Take(StartRun&& start, TimePoint now) {
   // One that fails at once has its turn too, when it is retried.
   auto lanes = LanesOf(start, workflow, *program);
   if (!lanes && lanes.error().code == Code::kDataLoss) return lanes.error();
-  if (lanes) run.lanes = *std::move(lanes);
+  if (lanes) run.lanes = *lanes;
   if (error.empty()) {
     const auto repeated = IsRepeated(start, workflow, *program, now, remembered);
     if (!repeated && repeated.error().code == Code::kDataLoss) return repeated.error();
@@ -483,6 +485,7 @@ Result<Reply> Engine::On(Wake&&, TimePoint now) {
   }
   // Its place in the table is stale until it has moved; so each is asked for once.
   for (const RunId& id : MESG_TRY(state_.DueRuns(now, kRunsAtOnce))) {
+    if (IsFull()) break;
     MESG_TRY(MoveRun(id, now, [](RunStepper& stepper) { return stepper.Wake(); }));
   }
   MESG_TRY(TakeOwn(now));

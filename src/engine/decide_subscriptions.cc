@@ -8,7 +8,11 @@ namespace mesg::engine {
 // to them by messages, which is also how this very partition hears of it when it is the only one.
 
 void Engine::SendTo(PartitionId to, Body&& body) {
-  if (to == settings_.partition) {
+  // What follows here is part of the same commit, until it is full; then it waits as a message
+  // does, and whatever comes behind it.
+  const auto queued = state_.Outgoing().lower_bound({to, 0});
+  const bool behind = queued != state_.Outgoing().end() && queued->first.first == to;
+  if (to == settings_.partition && !behind && !IsFull()) {
     own_.push_back(std::move(body));
     return;
   }
@@ -171,7 +175,9 @@ Result<Reply> Engine::On(Receive&& command, TimePoint now) {
   // One before it is still on its way and will come again with it.
   if (command.number != last + 1) return Reply();
   Body body = MESG_TRY(DecodeBody(command.body));
-  if (const auto* start = std::get_if<StartRun>(&body)) {
+  // What it sends itself is about what it knows, or has deleted since.
+  const auto* const start = std::get_if<StartRun>(&body);
+  if (start != nullptr && command.from != settings_.partition) {
     const ApplicationPtr known = Runs().FindApplication(start->application, start->version);
     if (known == nullptr || known->deployed < start->deployed) {
       // The application is on its way from its own partition; then this is asked for again.

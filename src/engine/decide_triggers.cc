@@ -126,8 +126,7 @@ Result<void> Engine::Trigger(const TriggerOf& of, const Happened& happened, Time
     return {};
   }
   // A commit takes so many runs and no more, however many facts it holds.
-  const bool full = Runs().OpenRuns() >= settings_.max_open_runs ||
-                    state_.PendingBytes() >= 2 * settings_.slice_bytes;
+  const bool full = Runs().OpenRuns() >= settings_.max_open_runs || IsFull();
   if (NeedsHelper(*of.flow) || full) {
     Add(CursorMoved{key.first, key.second, happened.sequence, ""});
     pump_ = true;
@@ -166,6 +165,22 @@ Result<void> Engine::StartFrom(const TriggerOf& of, const Happened& happened,
 
 // ---- Who waits ----
 
+Result<Engine::Fits> Engine::JudgeFor(const Waiter& waiter, const app::Value& data) {
+  const app::ProgramPtr program = MESG_TRY(ProgramOf(waiter.application, waiter.version));
+  const app::Flow* const flow = program->FindFlow(waiter.workflow);
+  const auto& step = std::get<app::AwaitStep>(flow->nodes[waiter.node].step->action);
+  if (!step.condition) return Fits::kYes;
+  const app::Expression& condition = step.condition->expression;
+  if (condition.NeedsHelper()) return Fits::kUnjudged;
+  const app::Value known = MESG_TRY(app::Value::Read(waiter.scope));
+  std::vector<app::Value> scope(std::size(app::kVariables));
+  for (const std::uint32_t used : condition.Used()) {
+    const app::Value* const value = known.object().Find(app::kVariables[used]);
+    if (value != nullptr) scope[used] = *value;
+  }
+  return MESG_TRY(condition.Evaluate(data, scope)).Truthy() ? Fits::kYes : Fits::kNo;
+}
+
 Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
   if (!Runs().HasWaiters(happened.service, happened.trigger.key)) return {};
   const app::Value data = MESG_TRY(app::Value::Read(happened.trigger.data));
@@ -179,29 +194,20 @@ Result<void> Engine::TellWaiters(const Happened& happened, TimePoint) {
         MESG_TRY(Runs().FindWaiter(happened.service, happened.trigger.key, run, visit));
     if (!stored) continue;
     const Waiter waiter = MESG_TRY(DecodeWaiter(*stored));
-    const app::ProgramPtr program = MESG_TRY(ProgramOf(waiter.application, waiter.version));
-    const app::Flow* const flow = program->FindFlow(waiter.workflow);
-    const auto& step = std::get<app::AwaitStep>(flow->nodes[waiter.node].step->action);
     EventArrived arrived{run, visit, waiter.attempt, happened.trigger.data, ""};
-    if (step.condition && step.condition->expression.NeedsHelper()) {
-      arrived.unjudged = true;
-    } else if (step.condition) {
-      const app::Value known = MESG_TRY(app::Value::Read(waiter.scope));
-      std::vector<app::Value> scope(std::size(app::kVariables));
-      for (const std::uint32_t used : step.condition->expression.Used()) {
-        const app::Value* const value = known.object().Find(app::kVariables[used]);
-        if (value != nullptr) scope[used] = *value;
-      }
-      const auto fits = step.condition->expression.Evaluate(data, scope);
-      if (!fits) {
-        arrived.error = fits.error().message;
-        arrived.data.clear();
-      } else if (!fits->Truthy()) {
-        continue;
-      }
+    const auto verdict = JudgeFor(waiter, data);
+    if (!verdict && verdict.error().code == Code::kDataLoss) return verdict.error();
+    if (!verdict) {
+      arrived.error = verdict.error().message;
+      arrived.data.clear();
+    } else if (*verdict == Fits::kNo) {
+      continue;
+    } else {
+      arrived.unjudged = *verdict == Fits::kUnjudged;
     }
-    taken += kFixed + arrived.data.size();
-    if (taken > room && taken > kFixed + arrived.data.size() && arrived.error.empty()) {
+    const std::size_t weight = kFixed + (arrived.unjudged ? 2 : 1) * arrived.data.size();
+    taken += weight;
+    if (taken > room && taken > weight && arrived.error.empty()) {
       arrived.error = fmt::format(
           "more steps waited for the event {} of {}, with {} bytes of data, than one commit takes; "
           "retry the run to wait for the next one",
@@ -248,7 +254,7 @@ Result<void> Engine::PumpOne(const TriggerOf& of, TimePoint now) {
   Pumped& pumped = entry->second;
   if (is_new) pumped.scanned = std::max(next, state_.Numbers().oldest_sequence);
   if (pumped.facts.size() < kFactsAtOnce) {
-    MESG_TRY(Scan(of, kFactsAtOnce - pumped.facts.size()));
+    MESG_TRY(Scan(of, kFactsAtOnce - pumped.facts.size(), now));
   }
   for (Pumped::Fact& fact : pumped.facts) {
     if (fact.verdict || fact.asked) continue;
@@ -300,7 +306,7 @@ Result<void> Engine::PumpOne(const TriggerOf& of, TimePoint now) {
 }
 
 // Adds the next facts of interest, at most `room`.
-Result<void> Engine::Scan(const TriggerOf& of, std::size_t room) {
+Result<void> Engine::Scan(const TriggerOf& of, std::size_t room, TimePoint now) {
   const app::Trigger& on = of.flow->workflow->on;
   const bool result = on.kind == app::Trigger::Kind::kResult;
   const std::string& service = of.program->InstanceOf(on.reference.alias);
@@ -315,7 +321,8 @@ Result<void> Engine::Scan(const TriggerOf& of, std::size_t room) {
     happened.trigger.service = service;
     happened.trigger.key = entry.key;
     happened.trigger.id = entry.id;
-    happened.trigger.time = entry.time;
+    // What this commit brings has its time when the commit is taken.
+    happened.trigger.time = entry.time == TimePoint() ? now : entry.time;
     happened.trigger.data = entry.data;
     if (result) {
       const ExecutionPtr execution = MESG_TRY(state_.Find(entry.execution));

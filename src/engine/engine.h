@@ -188,6 +188,7 @@ class Engine : private RunHost {
 
   // decide_applications.cc
   Result<void> Take(ApplicationMoved&& moved, TimePoint now);
+  bool IsOnItsWay(const std::string& name, const std::string& version) const;
   void ForgetIfUnused(const std::string& name, const std::string& version);
   Result<void> CancelRunsOfDeleted(TimePoint now);
 
@@ -246,10 +247,13 @@ class Engine : private RunHost {
   Result<void> Trigger(const TriggerOf& of, const Happened& happened, TimePoint now);
   Result<void> StartFrom(const TriggerOf& of, const Happened& happened, const std::string& error,
                          TimePoint now);
+  /// Whether an event with this data is the one that a step waits for.
+  enum class Fits : std::uint8_t { kYes, kNo, kUnjudged };
+  Result<Fits> JudgeFor(const Waiter& waiter, const app::Value& data);
   Result<void> TellWaiters(const Happened& happened, TimePoint now);
   Result<void> Pump(TimePoint now);
   Result<void> PumpOne(const TriggerOf& of, TimePoint now);
-  Result<void> Scan(const TriggerOf& of, std::size_t room);
+  Result<void> Scan(const TriggerOf& of, std::size_t room, TimePoint now);
   Result<void> FireSchedules(TimePoint now);
   Result<void> FireSchedule(const TriggerOf& of, TimePoint now);
   Duration JitterOf(const TriggerOf& of, TimePoint time) const;
@@ -259,6 +263,8 @@ class Engine : private RunHost {
   void Send(std::uint16_t slot, Body&& body) override;
   void Tell(AnyEffect effect) override { effects_.push_back(std::move(effect)); }
   const RunTable& Runs() const override { return state_.Runs(); }
+  bool IsFull() const override { return state_.PendingBytes() >= 2 * settings_.slice_bytes; }
+  std::size_t ValueBytes() const override { return settings_.payload_bytes; }
 
   State state_;
   const Settings settings_;
@@ -272,7 +278,9 @@ class Engine : private RunHost {
   std::map<std::string, std::vector<ExecutionId>> to_cancel_;
 
   std::deque<Happened> happened_;  ///< To be reacted to before the command is done.
-  std::deque<Body> own_;  ///< Messages to this very partition, taken before the command is done.
+  /// Messages to this very partition, taken before the command is done; while a commit is full they
+  /// are queued as those to others.
+  std::deque<Body> own_;
   Contracts contracts_;
   mutable std::map<std::string, app::ProgramPtr> programs_;  ///< By version.
   std::set<PartitionId> stalled_;  ///< Have sent what cannot be taken yet.

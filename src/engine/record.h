@@ -168,13 +168,20 @@ struct WaiterGone {
   std::uint32_t visit = 0;
 };
 
+/// An event that an await heard and that was not the one.
+struct ItemGone {
+  RunId run;
+  std::uint32_t visit = 0;
+  std::uint32_t lane = 0;
+};
+
 using Record =
     std::variant<EventsEmitted, KeyMoved, IdRemembered, IdsForgotten, ExecutionCreated,
                  ExecutionDispatched, AttemptRecorded, ExecutionFinished, OutcomeBecameUnknown,
                  DeadLetterRemoved, ExecutionMoved, InstancePut, InstanceGone, NameForgotten,
                  SubscriptionPut, SubscriptionGone, HoldPut, HoldGone, MessageQueued,
                  MessagesConfirmed, MessageTaken, HistoryTrimmed, ApplicationPut, ApplicationGone,
-                 RunChanged, RunForgotten, StepEnded, ItemEnded, CursorMoved, ScheduleMoved,
-                 WaiterPut, WaiterGone>;
+                 RunChanged, RunForgotten, StepEnded, ItemEnded, ItemGone, CursorMoved,
+                 ScheduleMoved, WaiterPut, WaiterGone>;
 
 }  // namespace mesg::engine

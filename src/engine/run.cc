@@ -91,7 +91,6 @@ void Write(const Visit& visit, pb::Visit& into) {
   if (visit.error) Write(*visit.error, *into.mutable_error());
   into.set_inputs(visit.inputs);
   into.set_phase_done(visit.admitted);
-  into.mutable_heard()->Assign(visit.heard.begin(), visit.heard.end());
   into.set_until_us(WriteTime(visit.until));
 }
 
@@ -118,7 +117,6 @@ Result<Visit> Read(const pb::Visit& from) {
   if (from.has_error()) visit.error = Read(from.error());
   visit.inputs = from.inputs();
   visit.admitted = from.phase_done();
-  visit.heard.assign(from.heard().begin(), from.heard().end());
   visit.until = ReadTime(from.until_us());
   return visit;
 }

@@ -97,7 +97,9 @@ struct Visit {
   std::optional<TimePoint> deadline = {};  ///< All attempts together.
   std::optional<TimePoint> wake = {};
   ExecutionId pending = {};  ///< The execution or run it waits for.
-  std::uint32_t lanes = 0;   ///< Branches or items, all in all.
+  /// Branches or items, all in all. Of an `await` whose condition the helper judges: events that
+  /// may be the one; those that are done were not.
+  std::uint32_t lanes = 0;
   std::uint32_t lanes_started = 0;
   std::uint32_t lanes_done = 0;
   std::uint32_t lanes_failed = 0;
@@ -105,9 +107,7 @@ struct Visit {
   std::optional<StepError> error = {};  ///< kCatching: what is caught.
   std::string inputs = {};              ///< JSON.
   bool admitted = false;                ///< Its `if` was true.
-  // Of an `await` whose condition the helper judges:
-  std::vector<std::string> heard = {};  ///< Data of events that may be the one, in their order;
-  std::optional<TimePoint> until = {};  ///< and when it has waited long enough.
+  std::optional<TimePoint> until = {};  ///< When an `await` that is judging has waited enough.
 };
 
 /// Why a run began.

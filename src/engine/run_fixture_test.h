@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -49,7 +50,17 @@ tasks:
     Perform(engine_->TakeEffects());
     return reply;
   }
+  /// And what it has left for the next ones.
   void Commit() {
+    CommitOnce();
+    while (!messages_.empty()) {
+      Command message = std::move(messages_.front());
+      messages_.pop_front();
+      ASSERT_TRUE(Apply(std::move(message)));
+      CommitOnce();
+    }
+  }
+  void CommitOnce() {
     Decided decided = engine_->TakeCommit(now_);
     store_->Commit(decided.commit, decided.batch,
                    [](const Result<void>& done) { EXPECT_TRUE(done); });
@@ -216,10 +227,18 @@ tasks:
   int started_ = 0;
   std::vector<EvaluateStep> to_evaluate_;
   std::vector<EvaluateTrigger> to_judge_;
+  std::deque<Command> messages_;  ///< To itself.
 
  private:
   void Perform(std::vector<AnyEffect> effects) {
     for (AnyEffect& effect : effects) {
+      if (auto* message = std::get_if<SendMessage>(&effect)) {
+        messages_.push_back(
+            Receive{settings_.partition, message->number, std::move(message->body)});
+      }
+      if (auto* confirm = std::get_if<ConfirmMessage>(&effect)) {
+        messages_.push_back(Delivered{settings_.partition, confirm->number});
+      }
       if (auto* step = std::get_if<EvaluateStep>(&effect)) to_evaluate_.push_back(std::move(*step));
       if (auto* judge = std::get_if<EvaluateTrigger>(&effect))
         to_judge_.push_back(std::move(*judge));

@@ -198,7 +198,7 @@ Result<void> RunStepper::OnEvent(const EventArrived& arrived) {
     MESG_TRY(Hear(*visit, arrived.data));
     return Advance();
   }
-  visit->heard.clear();
+  visit->lanes_done = visit->lanes;
   Move(*visit, VisitState::kInside);  // It listens no more.
   if (arrived.error.empty()) {
     MESG_TRY(Complete(arrived.visit, arrived.data));
@@ -210,18 +210,15 @@ Result<void> RunStepper::OnEvent(const EventArrived& arrived) {
 
 // An event that may be the one comes behind those that are being judged.
 Result<void> RunStepper::Hear(Visit& visit, const std::string& data) {
-  constexpr std::size_t kMostHeard = 100;
-  constexpr std::size_t kMostBytes = 1 << 20;
-  std::size_t bytes = data.size();
-  for (const std::string& heard : visit.heard) bytes += heard.size();
-  if (visit.heard.size() >= kMostHeard || (!visit.heard.empty() && bytes > kMostBytes)) {
+  constexpr std::uint32_t kMostUnjudged = 100;
+  if (visit.lanes - visit.lanes_done >= kMostUnjudged) {
     return FailVisit(visit.number,
                      {fmt::format("more events came than the helper could judge: {} are waiting "
                                   "for it; compare a value of the event with == as well",
-                                  visit.heard.size()),
+                                  kMostUnjudged),
                       "RESOURCE_EXHAUSTED", NameOf(visit)});
   }
-  visit.heard.push_back(data);
+  host_.Add(ItemEnded{run_.id, visit.number, visit.lanes++, data});
   if (visit.state == VisitState::kAwaiting) {
     visit.wake.reset();
     Move(visit, VisitState::kReady);
@@ -301,7 +298,7 @@ Result<void> RunStepper::Advance() {
       return visit.state == VisitState::kReady && !visit.wake;
     });
     if (ready == run_.active.end()) return {};
-    if (++moves_ > kStepsAtOnce) {
+    if (++moves_ > kStepsAtOnce || host_.IsFull()) {
       for (Visit& visit : run_.active) {
         if (visit.state == VisitState::kReady) visit.wake = now_;
       }
@@ -385,7 +382,13 @@ Result<void> RunStepper::Complete(std::uint32_t number, std::string output, std:
       visit.purpose == Purpose::kNormal) {
     run_.undo.push_back({visit.node, visit.scope, number});
   }
-  Record(visit, state, std::move(inputs), output, visit.error ? visit.error->message : "");
+  // What an `if` or `switch` gives is what its last step gave: once is enough where nothing reads
+  // it.
+  const bool repeats = node.step->id.empty() && node.First(app::Node::kBody) &&
+                       !std::holds_alternative<app::ForeachStep>(node.step->action) &&
+                       !std::holds_alternative<app::ParallelStep>(node.step->action);
+  Record(visit, state, std::move(inputs), repeats ? "" : output,
+         visit.error ? visit.error->message : "");
   if (node.next) {
     Open(*node.next, visit.parent, visit.lane, visit.scope, visit.purpose);
     return {};

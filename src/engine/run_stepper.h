@@ -23,6 +23,10 @@ class RunHost {
   virtual void Send(std::uint16_t slot, Body&& body) = 0;
   virtual void Tell(AnyEffect effect) = 0;
   virtual const RunTable& Runs() const = 0;
+  /// The commit that is being made has enough in it: what is left waits for the next one.
+  virtual bool IsFull() const = 0;
+  /// What a step may give, as JSON, in bytes.
+  virtual std::size_t ValueBytes() const = 0;
 
  protected:
   ~RunHost() = default;
@@ -114,7 +118,7 @@ class RunStepper {
   Result<void> StartItems(std::uint32_t number);
   Result<void> EndBranch(std::uint32_t number);
   Result<void> EndItem(std::uint32_t number, std::uint32_t lane);
-  Result<std::string> ListOfItems(const Visit& visit) const;
+  Result<void> CompleteWithItems(std::uint32_t number);
 
   Result<std::uint32_t> NodeToResetTo(std::string_view step) const;
   void GoOn();
@@ -129,13 +133,14 @@ class RunStepper {
   Result<void> Catch(std::uint32_t number, StepError error);
   Result<void> UndoNext();
   Result<void> EndRun(RunState state, std::string output);
-  static bool Listens(const Visit& visit);
+  bool Listens(const Visit& visit) const;
   Result<void> Hear(Visit& visit, const std::string& data);
   Result<void> Judge(std::uint32_t number, const app::AwaitStep& step);
   void StopWaiting(const Visit& visit, const std::string& reason);
   void CancelInside(std::uint32_t number, const std::string& reason);
   void CancelAll(const std::string& reason);
   StepError ErrorOf(const Visit& visit, const Error& error) const;
+  StepError TooMuch(const Visit& visit) const;
 
   // run_stepper_scope.cc: what expressions see.
   app::Scene SceneOf(const Visit& visit) const;
@@ -149,6 +154,8 @@ class RunStepper {
   /// the step failed.
   template <typename Source>
   Result<std::optional<app::Value>> Evaluate(std::uint32_t number, const Source& source);
+  /// As JSON; nothing when it is more than a step may give, of which it has failed then.
+  Result<std::optional<std::string>> JsonOf(std::uint32_t number, const app::Value& value);
   Result<std::optional<app::Value>> Take(std::uint32_t number, Result<app::Evaluated>&& evaluated);
 
   Visit& Get(std::uint32_t number);

@@ -15,8 +15,15 @@ constexpr std::uint32_t kMaxDepth = 16;
 
 constexpr std::size_t kMaxItems = 100'000;
 
+std::string ShortJson(const app::Value& value) {
+  constexpr std::size_t kShown = 200;
+  constexpr std::size_t kMost = std::size_t{64} << 10;
+  const auto json = value.JsonWithin(kMost);
+  return json ? Shortened(*json, kShown) : "of many bytes";
+}
+
 std::string AsText(const app::Value& value) {
-  return value.kind() == app::Value::Kind::kString ? value.text() : value.Json();
+  return value.kind() == app::Value::Kind::kString ? value.text() : ShortJson(value);
 }
 
 }  // namespace
@@ -44,6 +51,19 @@ Result<std::optional<app::Value>> RunStepper::Take(std::uint32_t number,
   return std::optional<app::Value>();
 }
 
+Result<std::optional<std::string>> RunStepper::JsonOf(std::uint32_t number,
+                                                      const app::Value& value) {
+  auto json = value.JsonWithin(host_.ValueBytes());
+  if (!json) MESG_TRY(FailVisit(number, TooMuch(Get(number))));
+  return json;
+}
+
+StepError RunStepper::TooMuch(const Visit& visit) const {
+  return {fmt::format("{} made a value of more than {} bytes, the limit", NameOf(visit),
+                      host_.ValueBytes()),
+          "RESOURCE_EXHAUSTED", NameOf(visit)};
+}
+
 Result<void> RunStepper::Act(std::uint32_t number, const app::TaskStep& step) {
   const app::Scene scene = SceneOf(Get(number));
   app::Deferred deferred;
@@ -51,6 +71,8 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::TaskStep& step) {
   if (!value) return {};
   if (value->kind() == app::Value::Kind::kNull)
     value = app::Value::Of(std::vector<app::Value::Member>());
+  auto inputs = MESG_TRY(JsonOf(number, *value));
+  if (!inputs) return {};
   Visit& visit = Get(number);
   const std::string& instance = program_.InstanceOf(step.task.alias);
   const std::uint16_t slot = SlotOfName(instance);
@@ -58,7 +80,7 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::TaskStep& step) {
   visit.pending =
       DerivedId(slot, now_, fmt::format("step {} {} {}", run_.id.Bytes(), number, run_.steps_done));
   Move(visit, VisitState::kPerforming);
-  host_.Send(slot, CreateForStep{visit.pending, instance, step.task.key, value->Json(),
+  host_.Send(slot, CreateForStep{visit.pending, instance, step.task.key, *std::move(inputs),
                                  NodeOf(visit).step->retry, run_.id, number, deferred.Encode()});
   return {};
 }
@@ -108,7 +130,7 @@ Result<void> RunStepper::EndBranch(std::uint32_t number) {
   const std::size_t join = step.join == 0 ? step.branches.size() : step.join;
   if (visit.lanes_done < join) return {};
   CancelInside(number, "the others were enough");
-  return Complete(number, MESG_TRY(ListOfItems(Get(number))));
+  return CompleteWithItems(number);
 }
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::ForeachStep& step) {
@@ -117,7 +139,7 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::ForeachStep& step)
   Visit& visit = Get(number);
   if (value->kind() != app::Value::Kind::kList) {
     return FailVisit(number, {fmt::format("foreach expected a list, got {} {}",
-                                          app::Name(value->kind()), Shortened(value->Json(), 200)),
+                                          app::Name(value->kind()), ShortJson(*value)),
                               "INVALID_ARGUMENT", NameOf(visit)});
   }
   if (value->list().size() > kMaxItems) {
@@ -126,11 +148,13 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::ForeachStep& step)
                               "RESOURCE_EXHAUSTED", NameOf(visit)});
   }
   if (value->list().empty()) return Complete(number, "[]");
+  auto json = MESG_TRY(JsonOf(number, *value));
+  if (!json) return {};
   Move(visit, VisitState::kInside);
   visit.lanes = static_cast<std::uint32_t>(value->list().size());
   StepRecord items;
   items.number = number | kItemsOf;
-  items.output = value->Json();
+  items.output = *std::move(json);
   host_.Add(StepEnded{run_.id, std::move(items)});
   return StartItems(number);
 }
@@ -166,24 +190,33 @@ Result<void> RunStepper::EndItem(std::uint32_t number, std::uint32_t lane) {
   Visit& visit = Get(number);
   ++visit.lanes_done;
   if (visit.lanes_done < visit.lanes) return StartItems(number);
-  return Complete(number, MESG_TRY(ListOfItems(visit)));
+  return CompleteWithItems(number);
 }
 
-Result<std::string> RunStepper::ListOfItems(const Visit& visit) const {
+// With what its items or branches gave, in their order. Too much of it is left away where nothing
+// can read it.
+Result<void> RunStepper::CompleteWithItems(std::uint32_t number) {
+  const Visit& visit = Get(number);
+  const app::Node& node = NodeOf(visit);
   std::string list = "[";
   for (std::uint32_t lane = 0; lane < visit.lanes; ++lane) {
     if (lane > 0) list += ',';
-    const auto item = MESG_TRY(host_.Runs().FindItem(run_.id, visit.number, lane));
+    const auto item = MESG_TRY(host_.Runs().FindItem(run_.id, number, lane));
     list += item && !item->empty() ? *item : "null";
+    if (list.size() < host_.ValueBytes()) continue;
+    const bool is_read = !node.step->id.empty() || !node.next;
+    return is_read ? FailVisit(number, TooMuch(visit)) : Complete(number, "null");
   }
-  return list += ']';
+  list += ']';
+  return Complete(number, std::move(list));
 }
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::SetStep& step) {
   const app::Scene scene = SceneOf(Get(number));
   const auto value = MESG_TRY(Take(number, app::Evaluate(step.value, scene, answers_)));
   if (!value) return {};
-  return Complete(number, value->Json());
+  auto json = MESG_TRY(JsonOf(number, *value));
+  return json ? Complete(number, *std::move(json)) : Result<void>();
 }
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::WaitStep& step) {
@@ -207,7 +240,7 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::WaitStep& step) {
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
   Visit& visit = Get(number);
-  if (!visit.heard.empty()) return Judge(number, step);
+  if (visit.lanes > visit.lanes_done) return Judge(number, step);
   Waiter waiter{run_.application, run_.version, run_.workflow, visit.node, "{}", visit.attempt};
   if (step.condition) {
     const auto scope = ScopeOf(visit, step.condition->expression);
@@ -218,7 +251,9 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
       for (const std::uint32_t used : step.condition->expression.Used()) {
         members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);
       }
-      waiter.scope = app::Value::Of(std::move(members)).Json();
+      auto json = MESG_TRY(JsonOf(number, app::Value::Of(std::move(members))));
+      if (!json) return {};
+      waiter.scope = *std::move(json);
     }
     if (const auto correlation = step.condition->expression.Correlated()) {
       const auto value = correlation->value.Evaluate(app::Value(), *scope);
@@ -238,9 +273,12 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
 
 // It is listed as waiting all the while, so that no event is missed.
 Result<void> RunStepper::Judge(std::uint32_t number, const app::AwaitStep& step) {
-  while (!Get(number).heard.empty()) {
+  while (Get(number).lanes > Get(number).lanes_done) {
+    const std::uint32_t event = Get(number).lanes_done;
+    const auto data = MESG_TRY(host_.Runs().FindItem(run_.id, number, event));
+    MESG_CHECK(data.has_value(), "event {} that step {} heard is not stored", event, number);
     app::Scene scene = SceneOf(Get(number));
-    scene.input = [this, number] { return app::Value::Read(run_.Find(number)->heard.front()); };
+    scene.input = [&data] { return app::Value::Read(*data); };
     const auto value =
         MESG_TRY(Take(number, app::Evaluate(step.condition->expression, scene, answers_)));
     if (!value) return {};
@@ -248,9 +286,10 @@ Result<void> RunStepper::Judge(std::uint32_t number, const app::AwaitStep& step)
     Visit& visit = Get(number);
     if (value->Truthy()) {
       StopWaiting(visit, "");
-      return Complete(number, std::string(visit.heard.front()));
+      return Complete(number, *data);
     }
-    visit.heard.erase(visit.heard.begin());
+    host_.Add(ItemGone{run_.id, number, event});
+    ++visit.lanes_done;
   }
   Visit& visit = Get(number);
   visit.wake = visit.until;
@@ -279,7 +318,9 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::EmitStep& step) {
   if (!value) return {};
   if (value->kind() == app::Value::Kind::kNull)
     value = app::Value::Of(std::vector<app::Value::Member>());
-  std::string data = value->Json();
+  const auto json = MESG_TRY(JsonOf(number, *value));
+  if (!json) return {};
+  const std::string& data = *json;
   const auto valid = program_.CheckEvent(step.event, data);
   if (!valid) return FailVisit(number, ErrorOf(Get(number), valid.error()), data);
   host_.Send(SlotOfName(run_.application),
@@ -293,10 +334,12 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::RunStep& step) {
   if (!value) return {};
   if (value->kind() == app::Value::Kind::kNull)
     value = app::Value::Of(std::vector<app::Value::Member>());
+  auto json = MESG_TRY(JsonOf(number, *value));
+  if (!json) return {};
+  std::string& data = *json;
   Visit& visit = Get(number);
   const app::Flow* const flow = program_.FindFlow(step.workflow);
   MESG_CHECK(flow != nullptr, "workflow {} is not in the file", step.workflow);
-  std::string data = value->Json();
   if (flow->inputs) {
     const auto valid =
         flow->inputs->Validate(data, fmt::format("inputs of workflow {}", step.workflow));

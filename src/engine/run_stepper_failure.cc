@@ -90,7 +90,7 @@ Result<void> RunStepper::Catch(std::uint32_t number, StepError error) {
   Visit& visit = Get(number);
   StopWaiting(visit, "the step failed");
   visit.error = std::move(error);
-  visit.heard.clear();
+  visit.lanes_done = visit.lanes;
   visit.deadline.reset();
   visit.wake.reset();
   Move(visit, VisitState::kCatching);
@@ -175,8 +175,10 @@ Result<void> RunStepper::EndRun(RunState state, std::string output) {
   return {};
 }
 
-bool RunStepper::Listens(const Visit& visit) {
-  return visit.state == VisitState::kAwaiting || !visit.heard.empty();
+bool RunStepper::Listens(const Visit& visit) const {
+  if (visit.state == VisitState::kAwaiting) return true;
+  const bool awaits = std::holds_alternative<app::AwaitStep>(NodeOf(visit).step->action);
+  return awaits && visit.lanes > visit.lanes_done;
 }
 
 void RunStepper::StopWaiting(const Visit& visit, const std::string& reason) {
@@ -295,7 +297,6 @@ Result<void> RunStepper::Retry() {
     again.attempts.clear();
     again.pending = ExecutionId();
     again.wake.reset();
-    again.heard.clear();
     again.lanes = again.lanes_started = again.lanes_done = again.lanes_failed = 0;
     again.started = now_;
     again.inputs.clear();

@@ -372,6 +372,79 @@ TEST_F(StepsTest, WhatAnAwaitComparesHasToBeThere) {
   EXPECT_THAT(States(), ElementsAre(testing::StartsWith("failed: ")));
 }
 
+// However much there is to do, a commit takes so much of it, and the next one goes on.
+TEST_F(StepsTest, ACommitTakesSoManyBytesOfRuns) {
+  settings_.slice_bytes = 16 << 10;
+  Restart();
+  Install(R"(
+  go:
+    on: { manual: { text: { type: String } } }
+    steps:
+      - id: all
+        foreach: "[range(100)]"
+        concurrency: 100
+        steps: [ { set: { text: "${ .text }", n: "${ $item }" } } ]
+      - { set: "${ $steps.all | length }" }
+)");
+  const std::string large = R"({"text":")" + std::string(4 << 10, 'x') + "\"}";
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Start("go", large));
+  for (int commits = 0; engine_->Current().Runs().OpenRuns() > 0; ++commits) {
+    ASSERT_LT(commits, 10'000);
+    EXPECT_LT(engine_->PendingBytes(), 600U << 10);  // The list of all alone has 400 KiB.
+    CommitOnce();
+    if (!messages_.empty()) {
+      ASSERT_TRUE(Apply(Command(messages_.front())));
+      messages_.pop_front();
+    } else {
+      ASSERT_TRUE(Apply(Wake{}));
+    }
+  }
+  const std::vector<std::string> states = States();
+  EXPECT_EQ(std::ranges::count(states, "completed"), 20);
+  EXPECT_EQ(Story(19).back(), "steps[1] completed 100");
+}
+
+TEST_F(StepsTest, AStepGivesSoManyBytes) {
+  settings_.payload_bytes = 4 << 10;
+  Restart();
+  Install(R"(
+  set: { on: { manual: { text: { type: String } } }, steps: [ { set: "${ [range(20)] | map($event.data.text) }" } ] }
+  task:
+    on: { manual: { text: { type: String } } }
+    steps: [ { task: shop.ship, with: { to: "${ [range(20)] | map($event.data.text) | add }" } } ]
+  named:
+    on: { manual: { text: { type: String } } }
+    steps: [ { id: all, foreach: "[range(20)]", steps: [ { set: "${ .text }" } ] }, { set: 1 } ]
+  unread:
+    on: { manual: { text: { type: String } } }
+    steps: [ { foreach: "[range(20)]", steps: [ { set: "${ .text }" } ] }, { set: 1 } ]
+)");
+  const std::string text = R"({"text":")" + std::string(1 << 10, 'x') + "\"}";
+  for (const char* workflow : {"set", "task", "named", "unread"})
+    ASSERT_TRUE(Start(workflow, text));
+  EXPECT_THAT(
+      States(),
+      ElementsAre("failed: steps[0] made a value of more than 4096 bytes, the limit",
+                  "failed: steps[0] made a value of more than 4096 bytes, the limit",
+                  "failed: all made a value of more than 4096 bytes, the limit", "completed"));
+}
+
+// What is wrong with one that waits is nobody else's.
+TEST_F(StepsTest, AnAwaitThatCannotBeJudgedFailsAlone) {
+  Install(R"(
+  go:
+    on: { manual: { id: { type: Number } } }
+    steps: [ { await: { event: shop.paid, if: "(.note | tonumber) == 1" } } ]
+  heard: { on: shop.paid, steps: [ { set: 1 } ] }
+)");
+  ASSERT_TRUE(Start("go", R"({"id":1})"));
+  Emit("paid", R"({"id":1,"note":"no number"})");
+  const std::vector<std::string> states = States();
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_THAT(states[0], testing::StartsWith("failed: "));
+  EXPECT_EQ(states[1], "completed");
+}
+
 class AwaitWithHelperTest : public StepsTest {
  protected:
   void SetUp() override {

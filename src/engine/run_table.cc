@@ -53,10 +53,7 @@ std::size_t WeightOf(const Run& run) {
   constexpr std::size_t kFixedVisit = 160;
   std::size_t weight = kFixed;
   for (const auto* visits : {&run.active, &run.interrupted}) {
-    for (const Visit& visit : *visits) {
-      weight += kFixedVisit + visit.inputs.size();
-      for (const std::string& heard : visit.heard) weight += heard.size();
-    }
+    for (const Visit& visit : *visits) weight += kFixedVisit + visit.inputs.size();
   }
   return weight + (run.done.size() + run.undo.size()) * sizeof(Run::Done) +
          run.scopes.size() * sizeof(Run::Scope);
@@ -120,8 +117,34 @@ RunTable::Cached& RunTable::Cache(const RunId& id, RunPtr run) const {
   const auto [entry, is_new] = cache_.try_emplace(id);
   if (is_new) cache_order_.push_back(id);
   Cached& cached = entry->second;
+  const std::size_t weight = WeightOf(*run);
+  cached.weight += weight - cached.run_weight;
+  cache_weight_ += weight - cached.run_weight;
+  cached.run_weight = weight;
   cached.run = std::move(run);
   return cached;
+}
+
+bool RunTable::IsCacheFull() const {
+  return cache_.size() > kCachedRuns || cache_weight_ > kCachedBytes;
+}
+
+// Readers may ask for many more runs than there is room for before the next commit. What it changes
+// stays, and what somebody holds: it may be about to be changed.
+void RunTable::MakeRoom() const {
+  constexpr int kLookedAt = 4;
+  for (int i = 0; i < kLookedAt && IsCacheFull() && !cache_order_.empty(); ++i) {
+    const RunId id = cache_order_.front();
+    cache_order_.pop_front();
+    const auto found = cache_.find(id);
+    if (found == cache_.end()) continue;
+    if (found->second.dirty || found->second.run.use_count() > 1) {
+      cache_order_.push_back(id);
+      continue;
+    }
+    cache_weight_ -= found->second.weight;
+    cache_.erase(found);
+  }
 }
 
 Result<RunPtr> RunTable::Find(const RunId& id) const {
@@ -129,6 +152,7 @@ Result<RunPtr> RunTable::Find(const RunId& id) const {
   const auto stored = MESG_TRY(overlay_.Get(keys::RunHead(id)));
   if (!stored) return RunPtr();
   RunPtr run = std::make_shared<const Run>(MESG_TRY(DecodeRun(*stored)));
+  MakeRoom();
   Cache(id, run);
   return run;
 }
@@ -163,16 +187,21 @@ Result<std::optional<std::string>> RunTable::FindItem(const RunId& id, std::uint
   return overlay_.Get(keys::RunItem(id, visit, lane));
 }
 
-void RunTable::Put(RunChanged&& record) {
-  const auto found = cache_.find(record.run->id);
-  const RunPtr before = found == cache_.end() ? nullptr : found->second.run;
+void RunTable::Put(RunChanged&& record, bool is_new) {
+  RunPtr before;
+  if (!is_new) {
+    auto found = Find(record.run->id);
+    MESG_CHECK(static_cast<bool>(found), "a run that moves cannot be read: {}",
+               found.error().message);
+    before = *std::move(found);
+  }
   Change(before, record.run);
   const RunId id = record.run->id;
   Cached& cached = Cache(id, std::move(record.run));
   if (!cached.dirty) {
     cached.dirty = true;
     dirty_.push_back(cached.run->id);
-    pending_bytes_ += WeightOf(*cached.run);
+    pending_bytes_ += cached.run_weight;
   }
 }
 
@@ -268,8 +297,15 @@ void RunTable::TakeTurn(const Run& run) {
 void RunTable::Remove(const RunForgotten& record) {
   const Run& run = *record.run;
   overlay_.Delete(keys::RunHead(run.id));
-  overlay_.DeleteRange(keys::RunSteps(run.id));
-  overlay_.DeleteRange(keys::RunItems(run.id));
+  // Its last step was long ago, as a rule.
+  const bool is_fresh = written_.contains(run.id);
+  for (keys::Range range : {keys::RunSteps(run.id), keys::RunItems(run.id)}) {
+    if (is_fresh) {
+      overlay_.DeleteRange(std::move(range));
+    } else {
+      overlay_.Direct().DeleteRange(range.from, range.to);
+    }
+  }
   overlay_.Direct().Delete(keys::RunByNumber(run.created_number));
   overlay_.Direct().Delete(keys::EndedRun(run.ended, run.id));
   if (run.state == RunState::kFailed) {
@@ -287,10 +323,16 @@ void RunTable::Put(StepEnded&& record) {
   if (const auto cached = cache_.find(record.run); cached != cache_.end()) {
     cached->second.values.erase(record.step.number);
   }
+  written_[record.run] = sealed_ + 1;
   overlay_.Put(keys::RunStep(record.run, record.step.number), EncodeStep(record.step));
 }
 
+void RunTable::Remove(const ItemGone& record) {
+  overlay_.Delete(keys::RunItem(record.run, record.visit, record.lane));
+}
+
 void RunTable::Put(ItemEnded&& record) {
+  written_[record.run] = sealed_ + 1;
   overlay_.Put(keys::RunItem(record.run, record.visit, record.lane), std::move(record.value));
 }
 
@@ -512,11 +554,16 @@ void RunTable::Seal() {
 void RunTable::Committed(std::uint64_t) {
   // Commits are sealed and become durable in the same order.
   ++committed_;
+  // Now and then: what is no longer under way.
+  if (written_.size() > 2 * kept_written_) {
+    std::erase_if(written_, [this](const auto& run) { return run.second <= committed_; });
+    kept_written_ = std::max<std::size_t>(written_.size(), kCachedRuns / 8);
+  }
   while (!far_.empty() && far_.front().first <= committed_) far_.pop_front();
 }
 
 void RunTable::Trim() {
-  while (!cache_order_.empty() && (cache_.size() > kCachedRuns || cache_weight_ > kCachedBytes)) {
+  while (!cache_order_.empty() && IsCacheFull()) {
     const RunId id = cache_order_.front();
     cache_order_.pop_front();
     const auto found = cache_.find(id);

@@ -31,10 +31,12 @@ class RunTable {
   // Facts.
   void Put(ApplicationPut&& record);
   void Remove(const ApplicationGone& record);
-  void Put(RunChanged&& record);
+  /// `is_new`: there was no such run.
+  void Put(RunChanged&& record, bool is_new);
   void Remove(const RunForgotten& record);
   void Put(StepEnded&& record);
   void Put(ItemEnded&& record);
+  void Remove(const ItemGone& record);
   void Put(CursorMoved&& record);
   void Put(ScheduleMoved&& record);
   void Put(WaiterPut&& record);
@@ -124,7 +126,8 @@ class RunTable {
   struct Cached {
     RunPtr run;
     std::map<std::uint32_t, app::Value> values;
-    std::size_t weight = 0;
+    std::size_t weight = 0;  ///< Of all of it; of this the run:
+    std::size_t run_weight = 0;
     bool dirty = false;
   };
   void Change(const RunPtr& before, const RunPtr& after);
@@ -134,6 +137,8 @@ class RunTable {
   void TakeTurn(const Run& run);
   void Trim();
   Cached& Cache(const RunId& id, RunPtr run) const;
+  bool IsCacheFull() const;
+  void MakeRoom() const;
   Result<void> LoadMoreTimers();
   Result<void> LoadLanes();
   Result<void> LoadRest();
@@ -149,6 +154,9 @@ class RunTable {
   mutable std::unordered_map<RunId, Cached> cache_;
   mutable std::deque<RunId> cache_order_;
   mutable std::size_t cache_weight_ = 0;
+  /// In which commit a step or item of a run was written last, as long as it may not be durable.
+  std::unordered_map<RunId, std::uint64_t> written_;
+  std::size_t kept_written_ = 0;
   std::vector<RunId> dirty_;
   std::size_t pending_bytes_ = 0;
 

@@ -343,12 +343,14 @@ void State::FoldOne(HistoryTrimmed&& record) {
 void State::FoldOne(ApplicationPut&& record) { runs_->Put(std::move(record)); }
 void State::FoldOne(ApplicationGone&& record) { runs_->Remove(record); }
 void State::FoldOne(RunChanged&& record) {
+  const bool is_new = record.run->created_number >= numbers_.next_run_number;
   numbers_.next_run_number = std::max(numbers_.next_run_number, record.run->created_number + 1);
-  runs_->Put(std::move(record));
+  runs_->Put(std::move(record), is_new);
 }
 void State::FoldOne(RunForgotten&& record) { runs_->Remove(record); }
 void State::FoldOne(StepEnded&& record) { runs_->Put(std::move(record)); }
 void State::FoldOne(ItemEnded&& record) { runs_->Put(std::move(record)); }
+void State::FoldOne(ItemGone&& record) { runs_->Remove(record); }
 void State::FoldOne(CursorMoved&& record) { runs_->Put(std::move(record)); }
 void State::FoldOne(ScheduleMoved&& record) { runs_->Put(std::move(record)); }
 void State::FoldOne(WaiterPut&& record) { runs_->Put(std::move(record)); }

@@ -135,6 +135,7 @@ class State {
   void FoldOne(RunForgotten&& record);
   void FoldOne(StepEnded&& record);
   void FoldOne(ItemEnded&& record);
+  void FoldOne(ItemGone&& record);
   void FoldOne(CursorMoved&& record);
   void FoldOne(ScheduleMoved&& record);
   void FoldOne(WaiterPut&& record);

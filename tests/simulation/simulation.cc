@@ -21,7 +21,7 @@ engine::Settings Choose(Random& random, Duration window) {
     settings.hold_bytes = std::uint64_t{1} << 30;
   }
   // Sometimes every cancelled execution of a deleted service takes a commit of its own.
-  if (random.OneIn(2)) settings.slice_bytes = 1;
+  if (random.OneIn(2)) settings.slice_bytes = random.OneIn(2) ? 1 : 200 + random.Below(4000);
   // Sometimes there is little room for runs, and their triggers wait.
   if (random.OneIn(4)) settings.max_open_runs = 1 + random.Below(6);
   if (random.OneIn(3)) {

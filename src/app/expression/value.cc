@@ -121,29 +121,38 @@ std::string Value::Json() const {
   return json;
 }
 
-void Value::AppendJson(std::string& into) const {
+void Value::AppendJson(std::string& into) const { AppendJson(into, std::string::npos); }
+
+std::optional<std::string> Value::JsonWithin(std::size_t bytes) const {
+  std::string json;
+  if (!AppendJson(json, bytes) || json.size() > bytes) return std::nullopt;
+  return json;
+}
+
+// False, and less than the whole, once there are more bytes.
+bool Value::AppendJson(std::string& into, std::size_t most) const {
   switch (kind()) {
     case Kind::kNull:
       into += "null";
-      return;
+      break;
     case Kind::kBoolean:
       into += boolean() ? "true" : "false";
-      return;
+      break;
     case Kind::kNumber:
       into += number().Text();
-      return;
+      break;
     case Kind::kString:
       into += QuoteJson(text());
-      return;
+      break;
     case Kind::kList: {
       into += '[';
       const char* separator = "";
       for (const Value& item : list()) {
         into += std::exchange(separator, ",");
-        item.AppendJson(into);
+        if (!item.AppendJson(into, most)) return false;
       }
       into += ']';
-      return;
+      break;
     }
     case Kind::kObject: {
       into += '{';
@@ -152,12 +161,13 @@ void Value::AppendJson(std::string& into) const {
         into += std::exchange(separator, ",");
         into += QuoteJson(key);
         into += ':';
-        value.AppendJson(into);
+        if (!value.AppendJson(into, most)) return false;
       }
       into += '}';
-      return;
+      break;
     }
   }
+  return into.size() <= most;
 }
 
 int Value::Compare(const Value& a, const Value& b) {

@@ -67,6 +67,8 @@ class Value {
   /// As JSON without spaces.
   std::string Json() const;
   void AppendJson(std::string& into) const;
+  /// The same, none when that is more than `bytes`: parts that are shared count each time.
+  std::optional<std::string> JsonWithin(std::size_t bytes) const;
 
   /// jq's total order: by kind, then numbers by value, texts by code point, lists item by item,
   /// objects by their sorted keys and then by their values.
@@ -76,6 +78,7 @@ class Value {
  private:
   using Shared = std::variant<std::monostate, bool, Number, std::shared_ptr<const std::string>,
                               std::shared_ptr<const List>, std::shared_ptr<const Object>>;
+  bool AppendJson(std::string& into, std::size_t most) const;
   explicit Value(Shared value) : value_(std::move(value)) {}
   Shared value_;
 };
