@@ -5,6 +5,7 @@
 
 #include <simdjson.h>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 #include "mesg/json.h"
 
@@ -104,6 +105,15 @@ class Reader {
       if (from.get_bool().get(base64_) != simdjson::SUCCESS) {
         return InvalidArgument("base64: expected a boolean");
       }
+    } else if (key == "timeout") {
+      const std::string text = MESG_TRY(Plain(from, key));
+      const auto timeout = ParseDuration(text);
+      constexpr auto kLongest = std::chrono::milliseconds(static_cast<std::int64_t>(kLongestMs));
+      if (!timeout || *timeout < std::chrono::milliseconds(1) || *timeout > kLongest) {
+        return InvalidArgument("timeout: expected a duration such as 5s, at most {}, got {}",
+                               FormatDuration(kLongest), QuoteJson(text));
+      }
+      request_.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*timeout);
     } else if (key == "timeout_ms") {
       const double ms = MESG_TRY(Number(from, key, 1, kLongestMs));
       request_.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(ms));

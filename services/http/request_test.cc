@@ -70,6 +70,11 @@ TEST(ReadInputsTest, WhatCannotWorkIsNamed) {
   EXPECT_THAT(WhyNot(R"({"url":"http://a","body":"x","base64":true})"), HasSubstr("base64"));
   EXPECT_THAT(WhyNot(R"({"url":"http://a","base64":"yes"})"), HasSubstr("base64: expected"));
   EXPECT_THAT(WhyNot(R"({"url":"http://a","timeout_ms":0})"), HasSubstr("timeout_ms"));
+  EXPECT_THAT(WhyNot(R"({"url":"http://a","timeout":"soon"})"),
+              HasSubstr(R"(timeout: expected a duration such as 5s, at most 1d, got "soon")"));
+  EXPECT_EQ(ReadInputs(R"({"url":"http://a","timeout":"1m30s"})", "e1")->timeout,
+            std::chrono::seconds(90));
+  EXPECT_THAT(WhyNot(R"({"url":"http://a","timeout":"2d"})"), HasSubstr("timeout: expected"));
   EXPECT_THAT(WhyNot(R"({"url":"http://a","max_redirects":-1})"), HasSubstr("max_redirects"));
   EXPECT_THAT(WhyNot(R"({"url":"http://a","max_bytes":1e300})"), HasSubstr("max_bytes"));
   EXPECT_THAT(WhyNot("[]"), HasSubstr("not a JSON object"));

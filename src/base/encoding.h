@@ -33,8 +33,8 @@ std::string RandomBytes(std::size_t count);
 /// Compares in time that depends on the lengths only.
 bool EqualSecrets(std::string_view a, std::string_view b);
 
-/// How many bytes must be added, taken away or changed to make one of the other. Takes as many
-/// steps as the product of the lengths.
+/// How many bytes must be added, taken away, changed or swapped with their neighbour to make one of
+/// the other (optimal string alignment). Takes as many steps as the product of the lengths.
 std::size_t EditDistance(std::string_view a, std::string_view b);
 
 /// The candidate nearest to `word` by edit distance, for "did you mean"; empty when none is near.

@@ -60,6 +60,9 @@ TEST(EncodingTest, NearestFindsTheMisspeltKeyAndNothingFarAway) {
   EXPECT_EQ(EditDistance("", "abc"), 3U);
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3U);
   EXPECT_EQ(EditDistance("same", "same"), 0U);
+  EXPECT_EQ(EditDistance("valeu", "value"), 1U);  // Two that changed places.
+  EXPECT_EQ(EditDistance("ab", "ba"), 1U);
+  EXPECT_EQ(EditDistance("abc", "ca"), 3U);
 }
 
 TEST(EncodingTest, QuotedTextIsJson) {

@@ -153,6 +153,24 @@ TEST_F(RunCommandsTest, ARunThatWasUndoneIsNotToBeRetried) {
       << err_;
 }
 
+TEST_F(RunCommandsTest, ARunThatCouldNotBeUndoneSaysSo) {
+  v1::Run::Step& step = HasStep("pay", "task", "bank.refund", v1::STEP_FAILED);
+  step.set_purpose("compensate");
+  core_.script.run.set_state(v1::RUN_FAILED);
+  core_.script.run.set_undone(true);
+  EXPECT_EQ(Mesg({"run", "show", kId}), 0);
+  EXPECT_NE(err_.find("Not all of what it had done could be undone"), std::string::npos) << err_;
+}
+
+TEST_F(RunCommandsTest, ARunThatNeverBeganSaysSo) {
+  core_.script.run.set_state(v1::RUN_FAILED);
+  core_.script.run.set_error("the condition of the workflow failed: no number");
+  core_.script.run.set_steps_done(0);
+  EXPECT_EQ(Mesg({"run", "show", kId}), 0);
+  EXPECT_NE(err_.find("It never began"), std::string::npos) << err_;
+  EXPECT_EQ(err_.find("run retry"), std::string::npos) << err_;
+}
+
 // Blocks of a run have lanes too, which say nothing of the order.
 TEST_F(RunCommandsTest, WhatUndoesAndCatchesStandsWhereItHappened) {
   HasStep("book", "set", "", v1::STEP_COMPLETED, 0, 2);
@@ -410,6 +428,11 @@ TEST_F(RunCommandsTest, RetryShowsWhatGoesOnAndWhatDoesNot) {
 TEST_F(RunCommandsTest, ResetNamesTheStep) {
   EXPECT_EQ(Mesg({"run", "reset", kId, "--step", "price"}), 0) << err_;
   EXPECT_EQ(core_.heard().reset.step(), "price");
+  EXPECT_EQ(Mesg({"run", "reset", "--all", "--from-start"}), 0);
+  ASSERT_EQ(core_.heard().reset.selection().filter().states_size(), 1);
+  EXPECT_EQ(core_.heard().reset.selection().filter().states(0), v1::RUN_FAILED);
+  EXPECT_EQ(Mesg({"run", "reset", "--all", "--state", "cancelled", "--from-start"}), 0);
+  EXPECT_EQ(core_.heard().reset.selection().filter().states(0), v1::RUN_CANCELLED);
   EXPECT_EQ(Mesg({"run", "reset", "--all", "--failed", "--from-start"}), 0);
   EXPECT_EQ(core_.heard().reset.step(), "");
   EXPECT_EQ(core_.heard().reset.selection().filter().states(0), v1::RUN_FAILED);

@@ -314,10 +314,19 @@ void PrintRunStory(const Run& run, bool full, Context& context) {
   }
   if (run.steps_cut()) context.Tell("There are more steps than are shown here.");
   if (run.state() != v1::RUN_FAILED) return;
+  const auto failed_to_undo = [](const Run::Step& step) {
+    return step.purpose() == "compensate" && step.state() == v1::STEP_FAILED;
+  };
   if (run.undone()) {
+    const bool failed = std::ranges::any_of(run.steps(), failed_to_undo);
     context.Tell(fmt::format(
-        "\nWhat it had done was undone; `mesg run reset {} --from-start` begins it again.",
+        "\n{}; `mesg run reset {} --from-start` begins it again.",
+        failed ? "Not all of what it had done could be undone" : "What it had done was undone",
         run.id()));
+    return;
+  }
+  if (run.steps_done() == 0 && run.steps().empty()) {
+    context.Tell("\nIt never began, and cannot be retried: what started it has to come again.");
     return;
   }
   context.Tell(fmt::format(

@@ -150,7 +150,7 @@ Result<void> Engine::Take(StartRun&& start, TimePoint now) {
                  {}}});
   auto stepper = RunStepper(*this, *program, std::move(run), now);
   if (!error.empty()) {
-    MESG_TRY(stepper.FailAtOnce({std::move(error), "INVALID_ARGUMENT", ""}));
+    MESG_TRY(stepper.FailAtOnce(std::move(error)));
     MESG_TRY(Settle(stepper, now));
     return {};
   }

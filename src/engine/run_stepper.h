@@ -75,7 +75,7 @@ class RunStepper {
   /// Undoes what was done, and ends. While that goes on: ends at once.
   Result<void> Cancel(const std::string& reason);
   /// Ends with this error before any step; for triggers that could not be judged.
-  Result<void> FailAtOnce(StepError error);
+  Result<void> FailAtOnce(std::string error);
   /// Whether Retry, or Reset to a step, would be refused.
   Result<void> MayGoOn(const std::optional<std::string>& reset_to) const;
   /// Has it wait for its turn, to go on where it failed. FailedPrecondition when that cannot be.

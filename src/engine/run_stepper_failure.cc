@@ -8,6 +8,9 @@
 namespace mesg::engine {
 namespace {
 
+// Of a run whose condition or key could not be evaluated.
+constexpr std::string_view kNeverBegan = "NEVER_BEGAN";
+
 // Pauses between attempts of a step are the same for every replay.
 constexpr double kMiddle = 0.5;
 
@@ -133,8 +136,8 @@ Result<void> RunStepper::FailRun(StepError error) {
   return UndoNext();
 }
 
-Result<void> RunStepper::FailAtOnce(StepError error) {
-  run_.error = std::move(error);
+Result<void> RunStepper::FailAtOnce(std::string error) {
+  run_.error = StepError{std::move(error), std::string(kNeverBegan), ""};
   return EndRun(RunState::kFailed, "");
 }
 
@@ -316,6 +319,12 @@ Result<std::uint32_t> RunStepper::NodeToResetTo(std::string_view step) const {
     return FailedPrecondition("run {} was run by run {}, which went on without it; reset that one",
                               run_.id.Text(), run_.parent.Text())
         .Because("RUN_HAS_PARENT");
+  }
+  // Whether it may run at all is not known, and the same would come out again.
+  if (run_.error && run_.error->code == kNeverBegan) {
+    return FailedPrecondition("run {} never began: {}; what started it has to come again",
+                              run_.id.Text(), run_.error->message)
+        .Because("RUN_NEVER_BEGAN");
   }
   const std::uint32_t first = flow_.nodes[0].First(app::Node::kBody).value_or(0);
   if (step.empty()) return first;

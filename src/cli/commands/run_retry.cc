@@ -83,6 +83,10 @@ Result<int> RunReset(const Arguments& arguments, Context& context) {
   }
   request.set_step(arguments.Get("--step"));
   *request.mutable_selection() = MESG_TRY(Selection(arguments, context));
+  v1::RunSelection& selection = *request.mutable_selection();
+  if (selection.all() && selection.filter().states().empty()) {
+    selection.mutable_filter()->add_states(v1::RUN_FAILED);
+  }
   return Work(
       "Resetting", request.selection().dry_run(),
       [&](const Client::OnRunsProgress& on_progress) {
@@ -120,7 +124,8 @@ Command RunResetCommand() {
   for (const Option& option : SelectionOptions()) options.push_back(option);
   return {.path = "run reset",
           .summary = "Take runs back to a step and let them go on from there; prints their ids",
-          .details = "What the steps before gave is kept. What comes behind is done again.",
+          .details = "What the steps before gave is kept. What comes behind is done again. --all takes "
+                     "failed\nruns only, unless --state names others.",
           .example =
               "mesg run reset 7k2sQd --step price\n"
               "mesg run reset --all --app big-transfers --failed --step price --dry-run",
