@@ -324,11 +324,23 @@ TEST_F(AppCommandsTest, ListAndShowAreTablesAndDocuments) {
             "Open runs  3\nHash       hash9\n\n"
             "WORKFLOW  TRIGGER     RUNS  NEXT  BEHIND  PROBLEM\n"
             "alert     shop.order  3     -     -       the helper does not start\n\n"
-            "ALIAS  SERVICE\nshop   shop\n");
+            "ALIAS  SERVICE  PROBLEM\nshop   shop     -\n");
   EXPECT_EQ(Mesg({"app", "show", "alerts", "--file"}), 0);
   EXPECT_EQ(out_, "name: alerts\n");
   EXPECT_EQ(Mesg({"app", "show", "alerts", "--json"}), 0);
   EXPECT_NE(out_.find(R"("content":"name: alerts\n")"), std::string::npos) << out_;
+  v1::Application& application = core_.script.applications["alerts"];
+  application.mutable_workflows(0)->clear_problem();
+  (*application.mutable_service_problems())["shop"] = "shop is not deployed";
+  EXPECT_EQ(Mesg({"app", "list"}), 0);
+  EXPECT_NE(out_.find(" shop is not deployed\n"), std::string::npos) << out_;
+  application.set_problem("it does not fit its services any more");
+  EXPECT_EQ(Mesg({"app", "list"}), 0);
+  EXPECT_NE(out_.find(" it does not fit its services any more\n"), std::string::npos) << out_;
+  EXPECT_EQ(Mesg({"app", "show", "alerts"}), 0);
+  EXPECT_NE(out_.find("Problem    it does not fit its services any more\n"), std::string::npos)
+      << out_;
+  EXPECT_NE(out_.find("shop   shop     shop is not deployed\n"), std::string::npos) << out_;
   EXPECT_EQ(Mesg({"app", "show", "none"}), 1);
   EXPECT_EQ(Mesg({"__applications"}), 0);
   EXPECT_EQ(out_, "alerts\n");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/grpc/application_changes.h"
+#include "api/grpc/application_problems.h"
 #include "api/grpc/application_wire.h"
 #include "api/grpc/run_wire.h"
 #include "api/grpc/unary.h"
@@ -117,8 +118,11 @@ class ApplicationsService final : public v1::Applications::CallbackService {
   Reactor* List(Call* call, const v1::ListApplicationsRequest*,
                 v1::ListApplicationsResponse* response) override {
     return FinishLater(*context_, *call, [this, response]() -> Result<void> {
+      const std::vector<runtime::ServiceStatus> services = MESG_TRY(Services());
       for (const broker::ApplicationView& view : MESG_TRY(broker_.Applications())) {
-        ToWire(view, /*whole=*/false, *response->add_applications());
+        v1::Application& application = *response->add_applications();
+        ToWire(view, /*whole=*/false, application);
+        problems_.Tell(*broker_.Deployed(), services, view.application->text, application);
       }
       return {};
     });
@@ -127,7 +131,9 @@ class ApplicationsService final : public v1::Applications::CallbackService {
   Reactor* Get(Call* call, const v1::ApplicationSelection* request,
                v1::Application* response) override {
     return FinishLater(*context_, *call, [this, request, response]() -> Result<void> {
-      ToWire(MESG_TRY(broker_.FindApplication(request->name())), /*whole=*/true, *response);
+      const broker::ApplicationView view = MESG_TRY(broker_.FindApplication(request->name()));
+      ToWire(view, /*whole=*/true, *response);
+      problems_.Tell(*broker_.Deployed(), MESG_TRY(Services()), view.application->text, *response);
       return {};
     });
   }
@@ -251,8 +257,15 @@ class ApplicationsService final : public v1::Applications::CallbackService {
     return {};
   }
 
+  Result<std::vector<runtime::ServiceStatus>> Services() {
+    if (context_->core.services == nullptr) return std::vector<runtime::ServiceStatus>();
+    return Wait<std::vector<runtime::ServiceStatus>>(
+        [&](auto reply) { context_->core.services->List(std::move(reply)); });
+  }
+
   const ContextPtr context_;
   broker::Broker& broker_;
+  ApplicationProblems problems_;
 };
 
 }  // namespace

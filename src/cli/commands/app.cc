@@ -24,7 +24,10 @@ std::string ProblemOf(const Application& application) {
   for (const Application::Workflow& workflow : application.workflows()) {
     if (!workflow.problem().empty()) return workflow.key() + ": " + workflow.problem();
   }
-  return "";
+  if (!application.problem().empty()) return application.problem();
+  const std::map<std::string, std::string> services(application.service_problems().begin(),
+                                                    application.service_problems().end());
+  return services.empty() ? "" : services.begin()->second;
 }
 
 Result<int> RunList(const Arguments&, Context& context) {
@@ -71,8 +74,12 @@ void PrintServices(const Application& application, Context& context) {
   if (application.services().empty()) return;
   const std::map<std::string, std::string> sorted(application.services().begin(),
                                                   application.services().end());
-  Table table({"ALIAS", "SERVICE"});
-  for (const auto& [alias, name] : sorted) table.Add({alias, name});
+  Table table({"ALIAS", "SERVICE", "PROBLEM"});
+  for (const auto& [alias, name] : sorted) {
+    const auto problem = application.service_problems().find(alias);
+    const bool is_well = problem == application.service_problems().end();
+    table.Add({alias, name, is_well ? "-" : problem->second});
+  }
   context.terminal().Print("\n" + table.Render(context.terminal()));
 }
 
@@ -90,6 +97,7 @@ Result<int> RunShow(const Arguments& arguments, Context& context) {
   }
   PrintFields({{"Name", application.name()},
                {"State", StateName(application.state())},
+               {"Problem", application.problem()},
                {"Deployed", HumanTime(application.deployed_us(), context.Now())},
                {"File", application.file_name()},
                {"Open runs", HumanCount(application.open_runs())},

@@ -287,7 +287,7 @@ void Instance::ReadOutput(Output& output) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   std::vector<LogLine> lines;
   const TimePoint now = context_.clock.Now();
-  const auto line = [&](std::string text, bool continued) {
+  const auto line = [&](const std::string& text, bool continued) {
     lines.push_back({now, output.stream, redactor_.Text(text), continued});
   };
   if (count > 0) {
@@ -303,7 +303,7 @@ void Instance::ReadOutput(Output& output) {
 void Instance::CloseOutputs() {
   for (Output& output : outputs_) {
     if (!output.fd) continue;
-    output.splitter.Finish([&](std::string text, bool continued) {
+    output.splitter.Finish([&](const std::string& text, bool continued) {
       Log({{context_.clock.Now(), output.stream, redactor_.Text(text), continued}});
     });
     context_.loop.Unwatch(output.fd.get());
