@@ -11,6 +11,7 @@ namespace {
 // How much one Tick does, so that it never holds up the commands behind it for long.
 constexpr std::size_t kForgetAtOnce = 4096;
 constexpr std::size_t kTrimEntriesAtOnce = 8192;
+constexpr std::size_t kForgetRunsAtOnce = 512;
 
 }  // namespace
 
@@ -21,7 +22,8 @@ Result<Reply> Engine::On(Tick&&, TimePoint now) {
   if (!Runs().Cursors().empty()) pump_ = true;
   MESG_TRY(ForgetExpired(now));
   MESG_TRY(TrimHistory(now));
-  MESG_TRY(ForgetRuns(now));
+  MESG_TRY(ForgetRuns(keys::Table::kEndedRun, now - settings_.run_retention));
+  MESG_TRY(ForgetRuns(keys::Table::kEndedFailedRun, now - settings_.failed_run_retention));
   if (had_changes || state_.HasChanges()) last_tick_commit_ = state_.LastCommit() + 1;
   return Reply();
 }
@@ -133,6 +135,30 @@ Result<void> Engine::TrimHistory(TimePoint now) {
   record.storage_keys.erase(std::unique(record.storage_keys.begin(), record.storage_keys.end()),
                             record.storage_keys.end());
   Add(std::move(record));
+  return {};
+}
+
+// The table is in the order in which they ended, so that only what is to be forgotten is read.
+Result<void> Engine::ForgetRuns(keys::Table ended, TimePoint before) {
+  const keys::Range range = keys::All(ended);
+  const auto cursor = state_.Storage().Read(range.from, range.to);
+  std::vector<RunPtr> old;
+  for (cursor->Seek(range.from); cursor->Valid() && old.size() < kForgetRunsAtOnce;
+       cursor->Next()) {
+    const TimePoint time = FromMicros(static_cast<std::int64_t>(keys::NumberOf(cursor->Key())));
+    if (time >= before) break;
+    const auto id = keys::IdAtEnd(cursor->Key());
+    if (!id) return DataLoss("a stored end of a run has a key of {} bytes", cursor->Key().size());
+    const RunPtr run = MESG_TRY(Runs().Find(*id));
+    // It goes on by a retry that is not durable yet.
+    if (run == nullptr || !IsEnded(run->state) || run->ended != time) continue;
+    old.push_back(run);
+  }
+  MESG_TRY(cursor->Status());
+  for (const RunPtr& run : old) {
+    Add(RunForgotten{run});
+    ForgetIfUnused(run->application, run->version);
+  }
   return {};
 }
 

@@ -10,9 +10,6 @@
 namespace mesg::engine {
 namespace {
 
-// Ended runs that are forgotten in one turn.
-constexpr std::size_t kForgetAtOnce = 512;
-
 constexpr std::size_t kHashSize = 16;
 
 Error NoSuchRun(const RunId& id) {
@@ -508,31 +505,6 @@ std::optional<TimePoint> Engine::NextWake() const {
   if (pump_) consider(pump_after_);
   consider(deletion_after_);
   return first;
-}
-
-Result<void> Engine::ForgetRuns(TimePoint now) {
-  const keys::Range range = keys::All(keys::Table::kEndedRun);
-  const auto cursor = state_.Storage().Read(range.from, range.to);
-  std::size_t seen = 0;
-  std::vector<RunPtr> old;
-  for (cursor->Seek(range.from); cursor->Valid() && seen < kForgetAtOnce; cursor->Next(), ++seen) {
-    const TimePoint ended = FromMicros(static_cast<std::int64_t>(keys::NumberOf(cursor->Key())));
-    if (now - ended <= settings_.run_retention) break;
-    const auto id = keys::IdAtEnd(cursor->Key());
-    if (!id) return DataLoss("a stored end of a run has a key of {} bytes", cursor->Key().size());
-    const RunPtr run = MESG_TRY(Runs().Find(*id));
-    if (run == nullptr || !IsEnded(run->state) || run->ended != ended) continue;
-    if (run->state == RunState::kFailed && now - ended <= settings_.failed_run_retention) continue;
-    old.push_back(run);
-  }
-  MESG_TRY(cursor->Status());
-  for (const RunPtr& run : old) {
-    const std::string name = run->application;
-    const std::string version = run->version;
-    Add(RunForgotten{run});
-    ForgetIfUnused(name, version);
-  }
-  return {};
 }
 
 }  // namespace mesg::engine

@@ -15,6 +15,7 @@
 #include "engine/command.h"
 #include "engine/contracts.h"
 #include "engine/effect.h"
+#include "engine/keys.h"
 #include "engine/message.h"
 #include "engine/record.h"
 #include "engine/run_stepper.h"
@@ -185,6 +186,8 @@ class Engine : private RunHost {
   Result<void> TrimHistory(TimePoint now);
   Result<void> BreakHolds(std::uint64_t overweight);
   std::uint64_t HeldFrom() const;
+  /// Forgets runs of this table that ended before that.
+  Result<void> ForgetRuns(keys::Table ended, TimePoint before);
 
   // decide_applications.cc
   Result<void> Take(ApplicationMoved&& moved, TimePoint now);
@@ -224,7 +227,6 @@ class Engine : private RunHost {
     kNotFirst,  ///< Another one is before it in its `order`.
   };
   Result<Admission> AdmissionOf(const Run& run) const;
-  Result<void> ForgetRuns(TimePoint now);
 
   // decide_triggers.cc
   struct TriggerOf {

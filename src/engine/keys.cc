@@ -139,8 +139,8 @@ std::string FailedRun(std::uint64_t created_number) {
   AppendNumber(key, created_number);
   return key;
 }
-std::string EndedRun(TimePoint ended, const ExecutionId& run) {
-  std::string key = Begin(Table::kEndedRun);
+std::string EndedRun(bool failed, TimePoint ended, const ExecutionId& run) {
+  std::string key = Begin(failed ? Table::kEndedFailedRun : Table::kEndedRun);
   AppendNumber(key, static_cast<std::uint64_t>(ToMicros(ended)));
   return key.append(run.Bytes());
 }

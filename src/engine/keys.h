@@ -55,7 +55,8 @@ std::string RunItem(const ExecutionId& run, std::uint32_t visit, std::uint32_t l
 Range RunItems(const ExecutionId& run);
 std::string RunByNumber(std::uint64_t created_number);
 std::string FailedRun(std::uint64_t created_number);
-std::string EndedRun(TimePoint ended, const ExecutionId& run);
+/// Failed runs apart from the others: they are kept for another time.
+std::string EndedRun(bool failed, TimePoint ended, const ExecutionId& run);
 std::string Timer(TimePoint time, const ExecutionId& run);
 std::string Evaluating(const ExecutionId& run);
 std::string Lane(std::string_view lane, std::uint64_t created_number);
@@ -74,6 +75,7 @@ enum class Table : char {
   kApplication = 'A',
   kCursor = 'C',
   kEndedRun = 'e',
+  kEndedFailedRun = 'E',
   kEvaluating = 'g',
   kFailedRun = 'f',
   kLane = 'G',

@@ -215,13 +215,13 @@ void RunTable::Change(const RunPtr& before, const RunPtr& after) {
   Recount(run, static_cast<int>(is_open) - static_cast<int>(was_open), before == nullptr ? 1 : 0);
 
   if (!is_open && (was_open || before == nullptr)) {
-    overlay_.Direct().Put(keys::EndedRun(run.ended, run.id), "");
-    if (run.state == RunState::kFailed) {
-      overlay_.Direct().Put(keys::FailedRun(run.created_number), run.id.Bytes());
-    }
+    const bool failed = run.state == RunState::kFailed;
+    overlay_.Direct().Put(keys::EndedRun(failed, run.ended, run.id), "");
+    if (failed) overlay_.Direct().Put(keys::FailedRun(run.created_number), run.id.Bytes());
   } else if (is_open && before != nullptr && !was_open) {  // Goes on by a retry.
-    overlay_.Direct().Delete(keys::EndedRun(before->ended, run.id));
-    overlay_.Direct().Delete(keys::FailedRun(run.created_number));
+    const bool failed = before->state == RunState::kFailed;
+    overlay_.Direct().Delete(keys::EndedRun(failed, before->ended, run.id));
+    if (failed) overlay_.Direct().Delete(keys::FailedRun(run.created_number));
   }
   MoveTimer(run.id, was_open ? before->Wake() : std::nullopt, is_open ? run.Wake() : std::nullopt);
 
@@ -307,10 +307,9 @@ void RunTable::Remove(const RunForgotten& record) {
     }
   }
   overlay_.Direct().Delete(keys::RunByNumber(run.created_number));
-  overlay_.Direct().Delete(keys::EndedRun(run.ended, run.id));
-  if (run.state == RunState::kFailed) {
-    overlay_.Direct().Delete(keys::FailedRun(run.created_number));
-  }
+  const bool failed = run.state == RunState::kFailed;
+  overlay_.Direct().Delete(keys::EndedRun(failed, run.ended, run.id));
+  if (failed) overlay_.Direct().Delete(keys::FailedRun(run.created_number));
   Recount(run, 0, -1);
   if (const auto cached = cache_.find(run.id); cached != cache_.end()) {
     cache_weight_ -= cached->second.weight;
