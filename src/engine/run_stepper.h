@@ -121,6 +121,7 @@ class RunStepper {
   Result<void> CompleteWithItems(std::uint32_t number);
 
   Result<std::uint32_t> NodeToResetTo(std::string_view step) const;
+  Result<void> HasNoParent() const;
   void GoOn();
 
   // run_stepper_failure.cc: failing, catching, undoing, ending.

@@ -273,6 +273,7 @@ Result<void> RunStepper::MayGoOn(const std::optional<std::string>& reset_to) con
                               Name(run_.state))
         .Because("RUN_NOT_FAILED");
   }
+  MESG_TRY(HasNoParent());
   if (run_.undone) {
     return FailedPrecondition(
                "what run {} had done was undone, so that it cannot go on where it failed; reset it "
@@ -283,6 +284,15 @@ Result<void> RunStepper::MayGoOn(const std::optional<std::string>& reset_to) con
   // It failed before its first step.
   if (run_.interrupted.empty()) return MayGoOn("");
   return {};
+}
+
+// Whoever ran it has had its answer, and may have run another one since.
+Result<void> RunStepper::HasNoParent() const {
+  if (run_.parent.empty()) return {};
+  return FailedPrecondition(
+             "run {} was run by run {}, which went on without it; retry or reset that one",
+             run_.id.Text(), run_.parent.Text())
+      .Because("RUN_HAS_PARENT");
 }
 
 Result<void> RunStepper::Retry() {
@@ -315,11 +325,7 @@ Result<std::uint32_t> RunStepper::NodeToResetTo(std::string_view step) const {
     return FailedPrecondition("run {} is {}; cancel it first", run_.id.Text(), Name(run_.state))
         .Because("RUN_NOT_ENDED");
   }
-  if (!run_.parent.empty()) {
-    return FailedPrecondition("run {} was run by run {}, which went on without it; reset that one",
-                              run_.id.Text(), run_.parent.Text())
-        .Because("RUN_HAS_PARENT");
-  }
+  MESG_TRY(HasNoParent());
   // Whether it may run at all is not known, and the same would come out again.
   if (run_.error && run_.error->code == kNeverBegan) {
     return FailedPrecondition("run {} never began: {}; what started it has to come again",

@@ -640,6 +640,34 @@ TEST_F(StepsTest, AWorkflowRunsAnother) {
   EXPECT_THAT(Tasks(), IsEmpty());
 }
 
+// Its parent has had its answer, and has gone on: what it went on with must not be done twice.
+TEST_F(StepsTest, ARunThatAnotherOneStartedIsRetriedByThatOne) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { id: sub, run: part } ]
+  part:
+    on: { manual: {} }
+    steps: [ { task: shop.bill, with: { amount: 1 } } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  Pass(Duration(0));
+  Fail("bill");
+  EXPECT_THAT(States(), ElementsAre("failed: no", "failed: no"));
+  const auto [parent, child] = std::pair(Runs()[0]->id, Runs()[1]->id);
+  for (const bool dry_run : {true, false}) {
+    const auto refused = Apply(RetryRun{child, {}, dry_run});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().reason, "RUN_HAS_PARENT");
+    EXPECT_THAT(refused.error().message, HasSubstr("retry or reset that one"));
+  }
+  EXPECT_THAT(Tasks(), IsEmpty());
+  ASSERT_TRUE(Apply(RetryRun{parent}));
+  Pass(Duration(0));
+  Succeed("bill", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("completed", "failed: no", "completed"));
+}
+
 TEST_F(StepsTest, StopAndFailEndTheRun) {
   Install(R"(
   stops: { on: { manual: {} }, steps: [ { if: "true", then: [ { stop: enough } ] }, { set: 1 } ] }

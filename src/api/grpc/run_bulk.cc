@@ -77,7 +77,10 @@ Result<std::vector<engine::RunId>> RunBulk::Next() {
     return batch;
   }
   const broker::RunPage page = MESG_TRY(broker_.ListRuns(query_));
-  for (const broker::RunView& view : page.runs) batch.push_back(view.run->id);
+  // Those that other runs started have no way on but with them.
+  for (const broker::RunView& view : page.runs) {
+    if (view.run->parent.empty()) batch.push_back(view.run->id);
+  }
   query_.token = page.next_token;
   last_page_ = page.next_token.empty();
   return batch;

@@ -108,14 +108,15 @@ const Positional kIds = {"ID", "Ids of runs, or the last characters of them",
 }  // namespace
 
 Command RunRetryCommand() {
-  return {
-      .path = "run retry",
-      .summary = "Let failed runs go on from the step that failed; prints their ids",
-      .details = "Works through all that match on the server; Ctrl-C leaves the rest as it was.",
-      .example = "mesg run retry 7k2sQd\nmesg run retry --all --app big-transfers --dry-run",
-      .positionals = {kIds},
-      .options = SelectionOptions(),
-      .run = RunRetry};
+  return {.path = "run retry",
+          .summary = "Let failed runs go on from the step that failed; prints their ids",
+          .details =
+              "Works through all that match on the server; Ctrl-C leaves the rest as it was. "
+              "A run that\nanother run started goes on with that one: --all leaves it out.",
+          .example = "mesg run retry 7k2sQd\nmesg run retry --all --app big-transfers --dry-run",
+          .positionals = {kIds},
+          .options = SelectionOptions(),
+          .run = RunRetry};
 }
 
 Command RunResetCommand() {
@@ -124,8 +125,10 @@ Command RunResetCommand() {
   for (const Option& option : SelectionOptions()) options.push_back(option);
   return {.path = "run reset",
           .summary = "Take runs back to a step and let them go on from there; prints their ids",
-          .details = "What the steps before gave is kept. What comes behind is done again. --all takes "
-                     "failed\nruns only, unless --state names others.",
+          .details =
+              "What the steps before gave is kept. What comes behind is done again. --all "
+              "takes failed\nruns only, unless --state names others. A run that another run "
+              "started is done again by that\none: --all leaves it out.",
           .example =
               "mesg run reset 7k2sQd --step price\n"
               "mesg run reset --all --app big-transfers --failed --step price --dry-run",
