@@ -133,6 +133,7 @@ class RunStepper {
   bool MayCatch(const Visit& visit) const;
   Result<void> Catch(std::uint32_t number, StepError error);
   Result<void> UndoNext();
+  Result<void> Stop(const Visit& from, const std::string& output);
   Result<void> EndRun(RunState state, std::string output);
   bool Listens(const Visit& visit) const;
   Result<void> Hear(Visit& visit, const std::string& data);

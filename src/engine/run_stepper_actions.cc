@@ -376,7 +376,7 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::StopStep& step) {
   std::erase_if(run_.active, [number](const Visit& each) { return each.number == number; });
   const std::string output = QuoteJson(reason);
   Record(visit, StepState::kCompleted, "", output, "");
-  return EndRun(RunState::kCompleted, output);
+  return Stop(visit, output);
 }
 
 Result<void> RunStepper::Act(std::uint32_t number, const app::FailStep& step) {

@@ -165,6 +165,18 @@ Result<void> RunStepper::UndoNext() {
 
 // ---- Ending ----
 
+// What undoes a step stops nothing but itself; and a run that failed stays failed, whatever its
+// `catch` does.
+Result<void> RunStepper::Stop(const Visit& from, const std::string& output) {
+  if (run_.state != RunState::kCompensating) return EndRun(RunState::kCompleted, output);
+  const Visit* root = &from;
+  while (root->parent != 0) root = &Get(root->parent);
+  if (root->state != VisitState::kUndoing) return EndRun(RunState::kFailed, "");
+  const std::uint32_t number = root->number;
+  CancelInside(number, "the undoing stopped");
+  return EndLane(number, app::Node::kCompensate, output);
+}
+
 Result<void> RunStepper::EndRun(RunState state, std::string output) {
   CancelAll("the run ended");
   run_.state = state;

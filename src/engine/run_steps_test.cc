@@ -678,6 +678,43 @@ TEST_F(StepsTest, StopAndFailEndTheRun) {
   EXPECT_THAT(States(), ElementsAre("completed", "failed: no 2"));
 }
 
+// The check refuses such a file; one that is deployed already must not lose what is to be undone.
+TEST_F(StepsTest, StopAndFailInsideACompensateEndThatUndoingOnly) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps:
+      - { id: one, set: 1, compensate: [ { task: shop.refund, with: { amount: 1 } } ] }
+      - { id: two, set: 2, compensate: [ { fail: cannot }, { task: shop.refund, with: { amount: 2 } } ] }
+      - id: three
+        set: 3
+        compensate:
+          - parallel: [ [ { task: shop.refund, with: { amount: 3 } } ], [ { if: "true", then: [ { stop: enough } ] } ] ]
+          - { task: shop.refund, with: { amount: 4 } }
+      - { fail: "no" }
+)");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(Tasks(), ElementsAre(R"(refund {"amount":1})"));
+  EXPECT_THAT(States(), ElementsAre("compensating: no"));
+  EXPECT_THAT(Story(), testing::Contains("two failed: cannot"));
+  EXPECT_THAT(Story(), testing::Contains(R"(three completed "enough")"));
+  Restart();
+  Succeed("refund", R"({"ok":true})");
+  EXPECT_THAT(States(), ElementsAre("failed: no"));
+}
+
+TEST_F(StepsTest, ARunThatFailedStaysFailedWhenItsCatchStops) {
+  Install(R"(
+  go:
+    on: { manual: {} }
+    steps: [ { fail: "no" } ]
+    catch: [ { if: "true", then: [ { stop: enough } ] }, { task: shop.refund } ]
+)");
+  ASSERT_TRUE(Start("go"));
+  EXPECT_THAT(Tasks(), IsEmpty());
+  EXPECT_THAT(States(), ElementsAre("failed: no"));
+}
+
 TEST_F(StepsTest, ACatchTakesCareOfAStep) {
   Install(R"(
   go:

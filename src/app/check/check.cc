@@ -169,7 +169,9 @@ class Checker {
     }
     if (!step.id.empty()) done_.Add(step.id, value);
     const std::size_t behind = done_.Mark();
+    const bool inside = std::exchange(compensating_, true);
     CheckSteps(step.compensation, scope);
+    compensating_ = inside;
     done_.BackTo(behind);
     return end;
   }
@@ -256,6 +258,12 @@ class Checker {
   }
   Type CheckAction(const StopStep& step, const Scope& scope) {
     if (step.reason) expressions_.Check(*step.reason, step.place, scope);
+    if (compensating_) {
+      findings_.Report(step.place, [] {
+        return "nothing is stopped inside compensate: the steps before are still to be undone; "
+               "decide by if with then what is done, or fail this undoing";
+      });
+    }
     end_ = End::kStops;
     return {};
   }
@@ -293,6 +301,7 @@ class Checker {
   DataChecker data_;
   DoneSteps done_;  // Of the workflow that is being checked.
   End end_ = End::kGoesOn;
+  bool compensating_ = false;  // Inside a `compensate`.
 };
 
 Findings InOrder(Findings findings) {

@@ -88,7 +88,7 @@ TEST_F(CheckTest, WhatFitsIsAccepted) {
       - task: shop.ship
         with: { id: "${ $steps.sent.tracking }", parcels: "${ .total }", to: { city: Paris } }
         catch: [{ fail: "${ $error.message } ${ $steps.sent.tracking }" }]
-        compensate: [{ stop: "${ $steps.sent }" }]
+        compensate: [{ fail: "${ $steps.sent }" }]
 )")),
             "");
 }
