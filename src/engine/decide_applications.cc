@@ -18,6 +18,25 @@ Error NoSuchApplication(const std::string& name) {
   return NotFound("application \"{}\" is not deployed", name).Because("APPLICATION_NOT_FOUND");
 }
 
+/// Whether the same facts, or times, are what the workflow looks at in both versions.
+bool SameTrigger(const app::Program& before, const app::Workflow& old, const app::Program& after,
+                 const app::Workflow& now) {
+  const app::Trigger& a = old.on;
+  const app::Trigger& b = now.on;
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case app::Trigger::Kind::kEvent:
+    case app::Trigger::Kind::kResult:
+      return a.reference.key == b.reference.key &&
+             before.InstanceOf(a.reference.alias) == after.InstanceOf(b.reference.alias);
+    case app::Trigger::Kind::kSchedule:
+      return a.schedule == b.schedule && a.timezone == b.timezone;
+    case app::Trigger::Kind::kManual:
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<app::ProgramPtr> Engine::ProgramOf(const std::string& name,
@@ -125,11 +144,12 @@ Result<void> Engine::Take(ApplicationMoved&& moved, TimePoint now) {
     }
     due_.erase({after.name, workflow});
   };
-  // Workflows that are no more, or have another trigger.
+  // Workflows that are no more, or have another trigger: what that one saw is not what this one
+  // would have.
   if (old != nullptr) {
     for (const app::Flow& flow : old->Flows()) {
       const app::Flow* const same = program->FindFlow(flow.workflow->key);
-      if (same == nullptr || same->workflow->on.kind != flow.workflow->on.kind) {
+      if (same == nullptr || !SameTrigger(*old, *flow.workflow, *program, *same->workflow)) {
         forget(flow.workflow->key);
       }
     }

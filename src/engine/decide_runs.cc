@@ -110,11 +110,12 @@ Result<void> Engine::Take(StartRun&& start, TimePoint now) {
   std::optional<RunId> replaced;
   if (error.empty() && !dropped && workflow.concurrency) {
     const auto* lane = Runs().LaneOf(run.lanes.back());
-    const bool full = lane != nullptr && lane->size() >= workflow.concurrency->limit;
+    const std::size_t room = MESG_TRY(RoomFor(run.application, workflow));
+    const bool full = lane != nullptr && lane->size() >= room;
     if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kDrop)
       dropped = true;
     if (full && workflow.concurrency->when_full == app::Concurrency::WhenFull::kReplace) {
-      replaced = MESG_TRY(OldestToReplace(*lane, workflow.concurrency->limit));
+      replaced = MESG_TRY(OldestToReplace(*lane, room));
     }
   }
   if (dropped) {
@@ -213,14 +214,26 @@ Result<std::vector<std::string>> Engine::LanesOf(const StartRun& start,
   return lanes;
 }
 
+// Of the version that is current: with one limit for each version, runs of the one with the lower
+// limit would wait for as long as those of the other fill the lane.
+Result<std::size_t> Engine::RoomFor(const std::string& application,
+                                    const app::Workflow& workflow) const {
+  const ApplicationPtr current = Runs().CurrentApplication(application);
+  if (current == nullptr) return workflow.concurrency->limit;
+  const app::ProgramPtr program = MESG_TRY(ProgramOf(current->name, current->version));
+  const app::Flow* const flow = program->FindFlow(workflow.key);
+  const bool limited = flow != nullptr && flow->workflow->concurrency;
+  return limited ? flow->workflow->concurrency->limit : workflow.concurrency->limit;
+}
+
 Result<Engine::Admission> Engine::AdmissionOf(const Run& run) const {
   if (run.lanes.empty()) return Admission::kNow;
   const app::ProgramPtr program = MESG_TRY(ProgramOf(run.application, run.version));
   const app::Workflow& workflow = *program->FindFlow(run.workflow)->workflow;
   if (workflow.concurrency) {
     const auto* lane = Runs().LaneOf(run.lanes.back());
-    if (lane != nullptr && lane->running.size() >= workflow.concurrency->limit)
-      return Admission::kNoRoom;
+    const std::size_t room = MESG_TRY(RoomFor(run.application, workflow));
+    if (lane != nullptr && lane->running.size() >= room) return Admission::kNoRoom;
   }
   if (workflow.order) {
     const auto* lane = Runs().LaneOf(run.lanes.front());

@@ -227,6 +227,8 @@ class Engine : private RunHost {
     kNotFirst,  ///< Another one is before it in its `order`.
   };
   Result<Admission> AdmissionOf(const Run& run) const;
+  /// How many runs of a workflow with `concurrency` there may be at once.
+  Result<std::size_t> RoomFor(const std::string& application, const app::Workflow& workflow) const;
 
   // decide_triggers.cc
   struct TriggerOf {
