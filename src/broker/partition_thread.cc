@@ -51,8 +51,14 @@ void PartitionThread::Do(Item& item, TimePoint now) {
   bytes_ -= item.weight;
 }
 
+TimePoint PartitionThread::Now() {
+  return time_.At(clock_.Now(), std::chrono::steady_clock::now());
+}
+
 void PartitionThread::Run() {
-  partition_->Recover(clock_.Now());
+  time_ = ForwardTime(partition_->GetEngine().Current().DecidedUntil(), clock_.Now(),
+                      std::chrono::steady_clock::now());
+  partition_->Recover(Now());
   std::vector<Item> taken;
   std::deque<Item> waiting;
   // Sealed first, then read: once it is seen here, no request can come any more.
@@ -63,14 +69,14 @@ void PartitionThread::Run() {
     std::optional<std::chrono::steady_clock::time_point> until = std::chrono::steady_clock::now();
     if (stalled) {
       if (const auto timer = partition_->NextTimer()) {
-        const auto pause = std::max(*timer - clock_.Now(), Duration(0));
+        const auto pause = std::max(*timer - Now(), Duration(0));
         *until += std::min<Duration>(pause, std::chrono::hours(1));
       } else {
         until.reset();
       }
     }
     inbox_.TakeAll(taken, until);
-    const TimePoint now = clock_.Now();
+    const TimePoint now = Now();
     partition_->Begin(now);
     for (Item& item : taken) {
       if (item.first) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/inbox.h"
 #include "base/result.h"
+#include "broker/forward_time.h"
 #include "broker/partition.h"
 
 namespace mesg::broker {
@@ -60,6 +61,7 @@ class PartitionThread {
   };
   void Run();
   void Do(Item& item, TimePoint now);
+  TimePoint Now();
 
   const Clock& clock_;
   const Bounds bounds_;
@@ -70,6 +72,7 @@ class PartitionThread {
   std::atomic<std::size_t> bytes_ = 0;
   std::atomic<std::size_t> pending_bytes_ = 0;
   std::unique_ptr<Partition> partition_;
+  ForwardTime time_;  // Of decisions.
   std::atomic<bool> sealed_ = false;
   std::thread thread_;  // Last: uses everything above.
 };

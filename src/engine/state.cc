@@ -368,6 +368,7 @@ std::uint64_t State::FirstFresh() const {
 Decided State::TakeCommit(TimePoint now) {
   Decided decided;
   decided.commit = ++last_commit_;
+  decided_ = std::max(decided_, now);
   if (!block_.entries.empty()) {
     block_.first = block_.entries.front().sequence;
     now = std::max(now, last_recorded_);  // The machine's clock may go back, the history not.
@@ -391,7 +392,7 @@ Decided State::TakeCommit(TimePoint now) {
   }
   runs_->Seal();
   numbers_.open_runs = runs_->OpenRuns();
-  overlay_->Direct().Put(keys::Partition(), EncodeCounters(numbers_));
+  overlay_->Direct().Put(keys::Partition(), EncodeCounters(numbers_, decided_));
 
   decided.batch = overlay_->Take();
   decided.results = std::exchange(results_, {});
@@ -453,6 +454,7 @@ Result<State> State::Load(const store::Store& store) {
   State state(store);
   if (const auto stored = MESG_TRY(store.Get(keys::Partition()))) {
     state.numbers_ = MESG_TRY(DecodeCounters(*stored));
+    state.decided_ = MESG_TRY(DecodeDecided(*stored));
   }
   MESG_TRY(state.LoadTables());
   MESG_TRY(state.LoadMessages());

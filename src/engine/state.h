@@ -83,6 +83,8 @@ class State {
   std::uint64_t DeadLetters() const { return dead_letters_; }
   std::uint64_t NextOutgoing(PartitionId to) const;
   const Counters& Numbers() const { return numbers_; }
+  /// The latest time of a commit, of those before a restart too.
+  TimePoint DecidedUntil() const { return decided_; }
   const RunTable& Runs() const { return *runs_; }
   /// Runs that are due, at most `most`. Reads ahead what is not in memory; changes nothing.
   Result<std::vector<RunId>> DueRuns(TimePoint now, std::size_t most) {
@@ -156,6 +158,7 @@ class State {
   std::uint64_t last_commit_ = 0;
   std::uint64_t last_committed_ = 0;
   Counters numbers_;
+  TimePoint decided_{};
   TimePoint last_recorded_{};  // Of the newest block.
 
   std::unordered_map<ExecutionId, std::shared_ptr<Execution>> open_;

@@ -178,7 +178,7 @@ Result<std::uint64_t> DecodeNumber(std::string_view bytes) {
   return message.sequence();
 }
 
-std::string EncodeCounters(const Counters& counters) {
+std::string EncodeCounters(const Counters& counters, TimePoint decided) {
   pb::PartitionState message;
   message.set_next_sequence(counters.next_sequence);
   message.set_oldest_sequence(counters.oldest_sequence);
@@ -187,6 +187,7 @@ std::string EncodeCounters(const Counters& counters) {
   message.set_next_version(counters.next_version);
   message.set_next_run_number(counters.next_run_number);
   message.set_open_runs(counters.open_runs);
+  message.set_decided_us(ToMicros(decided));
   return message.SerializeAsString();
 }
 
@@ -200,6 +201,10 @@ Result<Counters> DecodeCounters(std::string_view bytes) {
                   message.next_version(),
                   std::max<std::uint64_t>(message.next_run_number(), 1),
                   message.open_runs()};
+}
+
+Result<TimePoint> DecodeDecided(std::string_view bytes) {
+  return FromMicros(MESG_TRY(Parse<pb::PartitionState>(bytes, "partition state")).decided_us());
 }
 
 }  // namespace mesg::engine

@@ -61,7 +61,9 @@ struct Counters {
   std::uint64_t next_run_number = 1;
   std::uint64_t open_runs = 0;
 };
-std::string EncodeCounters(const Counters& counters);
+std::string EncodeCounters(const Counters& counters, TimePoint decided = {});
+/// The time that was encoded with the counters.
+Result<TimePoint> DecodeDecided(std::string_view bytes);
 Result<Counters> DecodeCounters(std::string_view bytes);
 
 }  // namespace mesg::engine

@@ -55,6 +55,8 @@ TEST(StoredTest, EverythingComesBackAsItWas) {
             (std::vector<std::uint32_t>{0, 4, 9}));
   EXPECT_EQ(DecodeNumber(EncodeNumber(12)).value(), 12U);
   EXPECT_EQ(DecodeCounters(EncodeCounters({5, 2, 7, 100, 3}))->history_weight, 100U);
+  EXPECT_EQ(DecodeDecided(EncodeCounters({5, 2, 7, 100, 3}, FromMicros(9)))->time_since_epoch(),
+            Duration(9));
   EXPECT_EQ(std::get<HoldBroke>(*DecodeBody(EncodeBody(HoldBroke{"s", "why"}))).reason, "why");
 }
 
@@ -70,6 +72,7 @@ TEST(StoredTest, WhatNobodyWroteIsDataLoss) {
   EXPECT_EQ(DecodePostings(rubbish).error().code, Code::kDataLoss);
   EXPECT_EQ(DecodeNumber(rubbish).error().code, Code::kDataLoss);
   EXPECT_EQ(DecodeCounters(rubbish).error().code, Code::kDataLoss);
+  EXPECT_EQ(DecodeDecided(rubbish).error().code, Code::kDataLoss);
   EXPECT_EQ(DecodeBody("").error().code, Code::kDataLoss) << "a message says something";
 }
 
