@@ -36,33 +36,40 @@ void RunWatch::Open() {
   // Heard first, then read: nothing can come in between.
   broker_.WatchRuns(request_.application(), run_, sink_);
   if (run_.empty()) return;
-  const std::scoped_lock lock(mutex());
-  moved_ = true;
-  Read();
+  Result<void> reading;
+  {
+    const std::scoped_lock lock(mutex());
+    moved_ = true;
+    reading = Read();
+  }
+  if (!reading) End(ToStatus(reading.error()));
 }
 
 void RunWatch::Moved(const engine::RunPtr& run) {
-  const std::scoped_lock lock(mutex());
-  if (IsEnding()) return;
-  if (!run_.empty()) {
+  Result<void> reading;
+  {
+    const std::scoped_lock lock(mutex());
+    if (IsEnding()) return;
+    if (run_.empty()) {
+      const auto [entry, is_new] = latest_.insert_or_assign(run->id, run);
+      if (is_new) order_.push_back(run->id);
+      if (order_.size() > kMostWaiting) Break();
+      Pump();
+      return;
+    }
     moved_ = true;
-    Read();
-    return;
+    reading = Read();
   }
-  const auto [entry, is_new] = latest_.insert_or_assign(run->id, run);
-  if (is_new) order_.push_back(run->id);
-  if (order_.size() > kMostWaiting) Break();
-  Pump();
+  if (!reading) End(ToStatus(reading.error()));
 }
 
 // Under mutex().
-void RunWatch::Read() {
-  if (reading_ || !moved_) return;
-  reading_ = true;
-  moved_ = false;
-  const auto queued = crew_.Later([self = Self()] {
+Result<void> RunWatch::Read() {
+  if (reading_ || !moved_) return {};
+  auto queued = crew_.Later([self = Self()] {
     const auto view = self->broker_.GetRun(self->run_, 0);
     bool over = !view;
+    Result<void> reading;
     {
       const std::scoped_lock lock(self->mutex());
       self->reading_ = false;
@@ -73,15 +80,15 @@ void RunWatch::Read() {
         over = engine::IsEnded(view->run->state);
         self->Pump();
       }
-      if (!over) self->Read();
+      if (!over) reading = self->Read();
     }
-    if (over) self->End(view ? grpc::Status::OK : ToStatus(view.error()));
+    if (over) return self->End(view ? grpc::Status::OK : ToStatus(view.error()));
+    if (!reading) self->End(ToStatus(reading.error()));
   });
-  if (!queued) {
-    // There is too much to do: the next move tries again.
-    reading_ = false;
-    moved_ = true;
-  }
+  if (!queued) return queued;
+  reading_ = true;
+  moved_ = false;
+  return {};
 }
 
 bool RunWatch::Fill(v1::Run& run) {
