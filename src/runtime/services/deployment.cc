@@ -16,19 +16,13 @@ void Deployment::Tell(std::string step, std::string message, bool done) const {
 }
 
 Result<broker::InstancePtr> Deployment::Run(DeployRequest request) {
-  std::string origin;
-  Tell("fetch", "bringing in the files");
-  const Fetched fetched = MESG_TRY(Fetch(request, origin));
-  Tell("fetch", fmt::format("content {}", fetched.content_hash), true);
-
-  Tell("validate", fetched.definition_file);
-  engine::Instance instance = MESG_TRY(Describe(request, fetched));
-  instance.origin = std::move(origin);
+  const Material material = MESG_TRY(Obtain(request));
+  engine::Instance instance = MESG_TRY(Describe(request, material));
   Tell("validate", fmt::format("{} {}", instance.sid, instance.source->service_hash), true);
 
   // From here on one deployment of a name at a time: the last that was found valid stays.
   const NameLocks::Held turn = MESG_TRY(rooms_.names.Hold(instance.source->name, stop_));
-  MESG_TRY(Install(instance, fetched));
+  MESG_TRY(Install(instance, material.files));
   if (stop_.stop_requested()) {
     return Cancelled("the deployment of \"{}\" was stopped", instance.source->name);
   }
@@ -38,24 +32,34 @@ Result<broker::InstancePtr> Deployment::Run(DeployRequest request) {
   return registered;
 }
 
-Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) {
+Result<Deployment::Material> Deployment::Obtain(DeployRequest& request) const {
+  Tell("fetch", "bringing in the files");
+  broker::InstancePtr known;
+  if (const auto* deployed = std::get_if<DeployRequest::Deployed>(&request.from)) {
+    known = MESG_TRY(rooms_.broker.Deployed()->Find(deployed->service));
+  }
+  if (known != nullptr && known->Record().content_hash.empty()) {
+    // Nothing was kept of it but its contract, and that is all there is of another one.
+    Tell("fetch", "the contract alone", true);
+    return Material{known->Definition(), {}, known->Record().origin};
+  }
+  std::string origin = known == nullptr ? "" : known->Record().origin;
+  Fetched files = MESG_TRY(known == nullptr ? Fetch(request, origin)
+                                            : rooms_.fetcher.Find(known->Record().content_hash));
+  Tell("fetch", fmt::format("content {}", files.content_hash), true);
+
+  Tell("validate", files.definition_file);
+  auto definition =
+      MESG_TRY(ServiceDefinition::Parse(files.definition_yaml, files.definition_file));
+  return Material{std::move(definition), std::move(files), std::move(origin)};
+}
+
+Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) const {
   const auto progress = [this](std::string_view text) { Tell("fetch", std::string(text)); };
   if (auto* upload = std::get_if<std::unique_ptr<ArchiveUpload>>(&request.from)) {
     if (*upload == nullptr) return InvalidArgument("expected an archive, got none");
     origin = "archive";
     return (*upload)->Finish(progress, stop_);
-  }
-  if (const auto* known = std::get_if<DeployRequest::Deployed>(&request.from)) {
-    const auto instance = MESG_TRY(rooms_.broker.Deployed()->Find(known->service));
-    origin = instance->Record().origin;
-    if (instance->Record().content_hash.empty()) {
-      return FailedPrecondition(
-          "the files of service \"{}\" are not kept, because they hold nothing to start: deploy "
-          "them "
-          "from where they are",
-          known->service);
-    }
-    return rooms_.fetcher.Find(instance->Record().content_hash);
   }
   const Origin from = MESG_TRY(Origin::Parse(std::get<std::string>(request.from)));
   origin = from.Text();
@@ -63,10 +67,10 @@ Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) {
 }
 
 Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
-                                              const Fetched& fetched) const {
-  const auto definition =
-      MESG_TRY(ServiceDefinition::Parse(fetched.definition_yaml, fetched.definition_file));
+                                              const Material& material) const {
+  const ServiceDefinition& definition = material.definition;
   engine::Instance instance;
+  instance.origin = material.origin;
   instance.sid = definition.Sid();
   instance.definition = definition.Canonical();
   EnvValues given = request.env;
@@ -79,8 +83,9 @@ Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
   instance.started = request.start;
   // Files that cannot be started are not kept: their instance is the contract alone, whoever runs
   // it, so that changing them changes nothing here.
-  if (HasSomethingToStart(fetched.folder, definition.Run())) {
-    instance.content_hash = fetched.content_hash;
+  const Fetched& files = material.files;
+  if (!files.folder.empty() && HasSomethingToStart(files.folder, definition.Run())) {
+    instance.content_hash = files.content_hash;
   }
   auto source = std::make_shared<Source>();
   source->name = request.name.empty() ? definition.Sid() : request.name;
@@ -92,7 +97,7 @@ Result<engine::Instance> Deployment::Describe(const DeployRequest& request,
   return instance;
 }
 
-Result<void> Deployment::Install(const engine::Instance& instance, const Fetched& fetched) const {
+Result<void> Deployment::Install(const engine::Instance& instance, const Fetched& files) const {
   const auto catalog = rooms_.broker.Deployed();
   bool starts = instance.started;
   for (const broker::InstancePtr& other : catalog->Instances()) {
@@ -102,10 +107,11 @@ Result<void> Deployment::Install(const engine::Instance& instance, const Fetched
     if (replaced && other->Record().started && !instance.content_hash.empty()) starts = true;
   }
   if (!starts) return {};
+  if (files.folder.empty()) return NothingToStart(instance.source->name);
   Tell("install", "making it ready to run");
   const auto definition = MESG_TRY(ServiceDefinition::FromCanonical(instance.definition));
   MESG_TRY(rooms_.supervisor.Prepare(
-      {fetched.folder, fetched.content_hash, definition.Run()},
+      {files.folder, files.content_hash, definition.Run()},
       [this](std::string_view line) { Tell("install", std::string(line)); }, stop_));
   Tell("install", "ready", true);
   return {};

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <stop_token>
+#include <string>
 
 #include "base/result.h"
 #include "broker/broker.h"
+#include "model/service_definition.h"
 #include "runtime/fetch/fetcher.h"
 #include "runtime/process/supervisor.h"
 #include "runtime/services/name_locks.h"
@@ -31,9 +33,16 @@ class Deployment {
   Result<broker::InstancePtr> Run(DeployRequest request);
 
  private:
-  Result<Fetched> Fetch(DeployRequest& request, std::string& origin);
-  Result<engine::Instance> Describe(const DeployRequest& request, const Fetched& fetched) const;
-  Result<void> Install(const engine::Instance& instance, const Fetched& fetched) const;
+  /// What an instance is made of.
+  struct Material {
+    ServiceDefinition definition;
+    Fetched files;  ///< Without a folder when there is the contract alone.
+    std::string origin;
+  };
+  Result<Material> Obtain(DeployRequest& request) const;
+  Result<Fetched> Fetch(DeployRequest& request, std::string& origin) const;
+  Result<engine::Instance> Describe(const DeployRequest& request, const Material& material) const;
+  Result<void> Install(const engine::Instance& instance, const Fetched& files) const;
   Result<broker::InstancePtr> Register(engine::Instance instance) const;
   void Tell(std::string step, std::string message, bool done = false) const;
 

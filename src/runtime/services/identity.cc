@@ -49,6 +49,15 @@ std::string InstanceHash(const InstanceIdentity& identity) {
   return ToBase58(Sha256(bytes));
 }
 
+Error NothingToStart(std::string_view name) {
+  return FailedPrecondition(
+             "service \"{}\" has nothing to start: add `run: [PROGRAM, ARGUMENT, ...]` to its "
+             "mesg.yml, or a \"start\" script to its package.json, and deploy it again; or start "
+             "its process yourself, with the environment that `mesg service env {}` prints",
+             name, name)
+      .Because("NOTHING_TO_START");
+}
+
 std::string NewToken() { return ToBase64Url(RandomBytes(32)); }
 
 Result<void> CheckInstanceName(std::string_view name) {

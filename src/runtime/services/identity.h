@@ -30,6 +30,9 @@ struct InstanceIdentity {
 /// guess of a short one.
 std::string InstanceHash(const InstanceIdentity& identity);
 
+/// FailedPrecondition: of that instance Core keeps no files, so that its process is somebody's own.
+Error NothingToStart(std::string_view name);
+
 /// A new instance's secret: 32 random bytes, base64url.
 std::string NewToken();
 

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "runtime/services/identity.h"
 #include "runtime/services/service_manager_impl.h"
 
 namespace mesg::runtime {
@@ -119,13 +120,7 @@ void ServiceManager::StartService(const std::string& service, Reply<ServiceStatu
   if (!found) return answer(found.error());
   const InstancePtr& instance = *found;
   if (instance->Record().content_hash.empty()) {
-    return answer(
-        FailedPrecondition(
-            "service \"{}\" has nothing to start: add `run: [PROGRAM, ARGUMENT, ...]` to its "
-            "mesg.yml, or a \"start\" script to its package.json, and deploy it again; or start "
-            "its process yourself, with the environment that `mesg service env {}` prints",
-            instance->Name(), instance->Name())
-            .Because("NOTHING_TO_START"));
+    return answer(NothingToStart(instance->Name()));
   }
   impl_->broker_.SetStarted(
       instance, true,

@@ -88,13 +88,30 @@ TEST_F(ServiceManagerTest, AnotherInstanceOfWhatIsDeployedUsesItsFiles) {
             Code::kNotFound);
 }
 
-TEST_F(ServiceManagerTest, FilesThatAreNotKeptMakeNoOtherInstance) {
-  Has("mesg.yml", "name: Test\nsid: test\n");
-  ASSERT_TRUE(Deploy());
-  const auto second = Deploy(DeployRequest{DeployRequest::Deployed{"test"}, {}, "second", false});
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
-  EXPECT_THAT(second.error().message, HasSubstr("are not kept"));
+// Whoever runs the process of the first runs that of the second, too.
+TEST_F(ServiceManagerTest, AnotherInstanceOfAContractWithoutFilesIsTheContractAgain) {
+  Has("mesg.yml", "name: Test\nsid: test\nenv: {KEY: {required: true}}\n");
+  const auto first = Deploy(false, {{"KEY", "one"}});
+  ASSERT_TRUE(first) << first.error().message;
+  const auto again = [&](bool start, std::map<std::string, std::string> env) {
+    return Deploy(
+        DeployRequest{DeployRequest::Deployed{HashOf(*first)}, std::move(env), "second", start});
+  };
+  EXPECT_EQ(again(false, {}).error().code, Code::kInvalidArgument) << "it has no value of its own";
+  const auto started = again(true, {{"KEY", "other"}});
+  EXPECT_EQ(started.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(started.error().message, HasSubstr("nothing to start"));
+  EXPECT_EQ(List().size(), 1);
+
+  const auto second = again(false, {{"KEY", "other"}});
+  ASSERT_TRUE(second) << second.error().message;
+  const engine::Instance& record = second->instance->Record();
+  EXPECT_EQ(record.source->service_hash, first->instance->Record().source->service_hash);
+  EXPECT_EQ(record.origin, first->instance->Record().origin);
+  EXPECT_EQ(record.content_hash, "");
+  EXPECT_EQ(record.env.at("KEY"), "other");
+  EXPECT_NE(record.token, first->instance->Record().token);
+  EXPECT_EQ(HashOf(*again(false, {{"KEY", "other"}})), HashOf(*second)) << "the same once more";
 }
 
 TEST_F(ServiceManagerTest, DeployingARepository) {
