@@ -196,6 +196,18 @@ TEST_F(AppCommandsTest, DeploySaysWhatChangedAndWhatIsNext) {
   EXPECT_EQ(out_, "Name  alerts\nHash  hash9\n");
 }
 
+TEST_F(AppCommandsTest, WhoDeploysAFileOfTheOriginalHearsWhatIsDifferentNow) {
+  application_.mutable_outline()->add_notes("app.yml:4:3: source.whitelist: is not yet effective");
+  *core_.script.application.mutable_application() = HasApplication();
+  for (const char* command : {"deploy", "validate"}) {
+    EXPECT_EQ(Mesg({"app", command, File()}), 0) << err_;
+    EXPECT_TRUE(err_.starts_with("Note: app.yml:4:3: source.whitelist: is not yet effective\n"))
+        << err_;
+  }
+  EXPECT_EQ(Mesg({"app", "deploy", File(), "--json"}), 0);
+  EXPECT_EQ(out_.find("Note"), std::string::npos) << out_;
+}
+
 TEST_F(AppCommandsTest, NothingIsDeployedOfAFileWithErrors) {
   HasFolder("mail");
   Uses("mail", "./mail");

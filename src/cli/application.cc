@@ -181,7 +181,7 @@ void PrintFindings(const CheckedApplication& application, Context& context) {
     terminal.Print(fmt::format("{}{} {}", Place(found),
                                terminal.ForOutput(Style::kYellow, "warning:"), found.message()));
   }
-  for (const std::string& note : application.outline().notes()) context.Tell("Note: " + note);
+  TellNotes(application, context);
   std::string unchecked;
   for (const std::string& alias : application.unchecked) {
     unchecked += (unchecked.empty() ? "" : ", ") + alias;
@@ -191,6 +191,10 @@ void PrintFindings(const CheckedApplication& application, Context& context) {
                    ? fmt::format("Not checked, because they are not deployed yet: {}.", unchecked)
                    : fmt::format("Not checked, because Core is not running at {}: {}.",
                                  context.endpoint(), unchecked));
+}
+
+void TellNotes(const CheckedApplication& application, Context& context) {
+  for (const std::string& note : application.outline().notes()) context.Tell("Note: " + note);
 }
 
 Result<void> Sound(const CheckedApplication& application) {

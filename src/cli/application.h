@@ -45,6 +45,9 @@ Result<CheckedApplication> CheckApplication(const std::string& what, Context& co
 /// not checked on the error stream.
 void PrintFindings(const CheckedApplication& application, Context& context);
 
+/// What a person should know of a file of the original, on the error stream.
+void TellNotes(const CheckedApplication& application, Context& context);
+
 /// InvalidArgument, when there are errors; they have been printed.
 Result<void> Sound(const CheckedApplication& application);
 

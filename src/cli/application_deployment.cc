@@ -92,6 +92,7 @@ Result<WantedApplication> ReadWanted(const Arguments& arguments, Context& contex
   if (!sound && context.json()) context.Print(wanted.application.found);
   if (!sound && !context.json()) PrintFindings(wanted.application, context);
   MESG_TRY(Sound(wanted.application));
+  TellNotes(wanted.application, context);
   wanted.values = MESG_TRY(ValuesFrom(arguments, wanted.application, context));
   WarnOfSecrets(wanted.application.outline(), context);
   return wanted;

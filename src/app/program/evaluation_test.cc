@@ -30,12 +30,12 @@ Mapping Literal(std::string_view json) {
   mapping.literal = *Value::Read(json);
   return mapping;
 }
-Mapping Object(std::vector<std::pair<std::string, Mapping>> members) {
+Mapping Object(const std::vector<std::pair<std::string, Mapping>>& members) {
   Mapping mapping;
   mapping.kind = Mapping::Kind::kObject;
-  for (auto& [key, item] : members) {
+  for (const auto& [key, item] : members) {
     mapping.keys.push_back(key);
-    mapping.items.push_back(std::move(item));
+    mapping.items.push_back(item);
   }
   return mapping;
 }
