@@ -6,6 +6,7 @@
 #include "app/program/moment.h"
 #include "base/encoding.h"
 #include "engine/run_stepper.h"
+#include "model/json_value.h"
 
 namespace mesg::engine {
 namespace {
@@ -208,6 +209,11 @@ Result<void> RunStepper::CompleteWithItems(std::uint32_t number) {
     return is_read ? FailVisit(number, TooMuch(visit)) : Complete(number, "null");
   }
   list += ']';
+  if (JsonDepth(list) > kMaxJsonDepth) {
+    return FailVisit(number,
+                     {fmt::format("what it gives is nested deeper than {} levels", kMaxJsonDepth),
+                      "INVALID_ARGUMENT", NameOf(visit)});
+  }
   return Complete(number, std::move(list));
 }
 
@@ -251,7 +257,10 @@ Result<void> RunStepper::Act(std::uint32_t number, const app::AwaitStep& step) {
       for (const std::uint32_t used : step.condition->expression.Used()) {
         members.emplace_back(std::string(app::kVariables[used]), (*scope)[used]);
       }
-      auto json = MESG_TRY(JsonOf(number, app::Value::Of(std::move(members))));
+      const app::Value kept = app::Value::Of(std::move(members));
+      const auto fits = app::CheckDepth(kept);
+      if (!fits) return FailVisit(number, ErrorOf(visit, fits.error()));
+      auto json = MESG_TRY(JsonOf(number, kept));
       if (!json) return {};
       waiter.scope = *std::move(json);
     }

@@ -547,6 +547,39 @@ TEST_F(AwaitWithHelperTest, CancellingItStopsTheWait) {
   EXPECT_THAT(States(), ElementsAre(testing::StartsWith("cancelled")));
 }
 
+// What is kept has to be read again, and by others than the step whose fault it is.
+TEST_F(StepsTest, WhatIsNestedTooDeeplyFailsTheStepThatMakesIt) {
+  Install(R"(
+  items:
+    on: { manual: { x: { type: Any } } }
+    steps:
+      - foreach: "[1]"
+        steps: [ { parallel: [ [ { set: "${ .x }" } ], [ { set: "[" } ] ] } ]
+        catch: [ { set: "${ $error.message }" } ]
+      - { id: end, set: done }
+  wait:
+    on: { manual: { x: { type: Any } } }
+    steps: [ { id: paid, await: { event: shop.paid, if: $event.data.x != .id } } ]
+)");
+  const auto start = [this](const char* workflow, std::size_t depth) {
+    ASSERT_TRUE(
+        Start(workflow, "{\"x\":" + std::string(depth, '[') + std::string(depth, ']') + "}"));
+  };
+  start("items", 126);
+  start("items", 127);
+  EXPECT_THAT(Story(0), testing::Contains("end completed \"done\""));
+  EXPECT_THAT(Story(0), testing::Contains(HasSubstr("steps[0] completed [[[[")));
+  EXPECT_THAT(Story(1),
+              testing::Contains("steps[0] caught: what it gives is nested deeper than 128 levels"));
+  EXPECT_THAT(Story(1), testing::Contains("end completed \"done\""));
+  start("wait", 125);
+  start("wait", 126);
+  Restart();
+  Emit("paid", R"({"id":1})");
+  EXPECT_THAT(States(), ElementsAre("completed", "completed", "completed",
+                                    "failed: the value is nested deeper than 128 levels"));
+}
+
 TEST_F(StepsTest, SoManyStepsMayWaitForOneEvent) {
   settings_.max_waiters = 2;
   Restart();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
+#include "model/json_value.h"
 
 namespace mesg {
 namespace {
@@ -313,6 +314,12 @@ TEST(CheckJsonTest, NestingIsBounded) {
     EXPECT_TRUE(validator.Validate(inside(127), "it"));
     EXPECT_FALSE(validator.Validate(inside(128), "it"));
   }
+}
+
+TEST(JsonDepthTest, CountsWhatIsOpenAtOnceAndNothingInTexts) {
+  EXPECT_EQ(JsonDepth("1"), 0);
+  EXPECT_EQ(JsonDepth("[[],{}]"), 2);
+  EXPECT_EQ(JsonDepth(R"(["]{[\"[[[\\", {"a[[": [1]}, 2])"), 3);
 }
 
 TEST(CheckJsonTest, LargeTextsPassAndGiveTheirMemoryBack) {

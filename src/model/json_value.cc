@@ -121,6 +121,24 @@ Result<JsonValue> ReadJson(std::string_view json, int depth) {
   return root;
 }
 
+int JsonDepth(std::string_view json) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_text = !in_text;
+    if (in_text) {
+      if (c == '\\') ++i;  // Whatever is escaped ends no text.
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
 void AppendComparable(const JsonValue& value, std::string& into) {
   switch (value.kind) {
     case Kind::kNull:

@@ -35,6 +35,9 @@ std::string_view Describe(JsonValue::Kind kind);
 /// it. InvalidArgument says what is wrong and at which byte.
 Result<JsonValue> ReadJson(std::string_view json, int depth = 0);
 
+/// How many objects and lists are inside one another in a valid JSON text, at most.
+int JsonDepth(std::string_view json);
+
 /// Appends one text for all that mean the same: no spaces, keys sorted, numbers by value (1.0 is
 /// 1). It is for comparing; it is not JSON.
 void AppendComparable(const JsonValue& value, std::string& into);

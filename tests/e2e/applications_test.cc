@@ -240,6 +240,8 @@ std::vector<Hostile> HostileExpressions() {
       // What Core evaluates itself.
       {"ownMemory", "[range(.x)] | length", "1000000000"},
       {"ownText", R"(reduce range(.x) as $i ("x"; . + .) | length)", "60"},
+      {"ownLevels", "reduce range(.x) as $i (0; [.]) | tojson | length", "33000"},
+      {"ownLevel", "[[[.x]]]", nested},
       {"ownTime", "last(range(.x))", "100000000000"},
   };
 }

@@ -69,6 +69,7 @@ class Evaluator {
   }
   bool Give(Result<Value> value, const Emit& emit) {
     if (!value) return Fail(std::move(value).error());
+    if (auto fits = CheckDepth(*value); !fits) return Fail(std::move(fits).error());
     return emit(*std::move(value));
   }
   bool Stopped(const Emit& emit, Value value) {
@@ -306,12 +307,12 @@ class Evaluator {
         })) {
       return false;
     }
-    return emit(Value::Of(std::move(items)));
+    return Give(Value::Of(std::move(items)), emit);
   }
 
   bool Object(const ExpressionNode& node, std::size_t next, std::vector<Value::Member> members,
               const Value& input, const Emit& emit) {
-    if (next == node.children.size()) return emit(Value::Of(std::move(members)));
+    if (next == node.children.size()) return Give(Value::Of(std::move(members)), emit);
     return Eval(*node.children[next], input, [&](const Value& key) {
       if (key.kind() != Value::Kind::kString) {
         return Fail(InvalidArgument("a key of an object is a text, got {}", bodies::Show(key)));

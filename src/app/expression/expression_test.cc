@@ -294,6 +294,27 @@ TEST(ExpressionTest, WhatCouldHarmOrDifferIsRefused) {
   EXPECT_THAT(Mistakes("[range(0; 1 + infinite)]"), HasSubstr("never end"));
 }
 
+// What goes through a value does so recursively, and the stack ends somewhere.
+TEST(ExpressionTest, NoValueIsNestedDeeperThanWhatCoreTakesAsJson) {
+  const auto nested = [](int depth) {
+    return std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']');
+  };
+  const std::string too_deep = "error: the value is nested deeper than 128 levels";
+  EXPECT_EQ(Evaluate("reduce range(127) as $i ([]; [.])"), nested(128));
+  EXPECT_EQ(Evaluate("reduce range(128) as $i ([]; [.])"), too_deep);
+  EXPECT_EQ(Evaluate("reduce range(33000) as $i (0; [.]) | tojson | length"), too_deep);
+  EXPECT_EQ(Evaluate("reduce range(33000) as $i (0; {a: .}) | length"), too_deep);
+  EXPECT_EQ(Evaluate("[.]", nested(127)), nested(128));
+  EXPECT_EQ(Evaluate("[.]", nested(128)), too_deep);
+  EXPECT_EQ(Evaluate("{a: .}", nested(128)), too_deep);
+  EXPECT_EQ(Evaluate("to_entries", "{\"a\":" + nested(127) + "}"), too_deep);
+  EXPECT_EQ(Evaluate("group_by(1)", nested(128)), too_deep);
+  EXPECT_EQ(Evaluate("try [.] catch \"caught\"", nested(128)), "\"caught\"");
+  // What another member of the key replaces does not count.
+  EXPECT_EQ(Evaluate("[{a: .} + {a: 1}]", nested(127)), R"([{"a":1}])");
+}
+
 // Nothing a file can hold and nothing that comes as data takes more than its share.
 TEST(ExpressionTest, NoExpressionTakesMoreThanItsShare) {
   const char* const kTooMuch = "error: the expression takes more steps than it may";

@@ -69,7 +69,16 @@ int CompareObjects(const Value::Object& a, const Value::Object& b) {
 
 }  // namespace
 
+Value::Items::Items(List list) : items(std::move(list)) {
+  for (const Value& item : items) depth = std::max(depth, 1 + item.Depth());
+}
+
 Value::Object::Object(std::vector<Member> members) : members_(std::move(members)) {
+  Index();
+  for (const auto& [key, value] : members_) depth_ = std::max(depth_, 1 + value.Depth());
+}
+
+void Value::Object::Index() {
   by_key_.resize(members_.size());
   std::iota(by_key_.begin(), by_key_.end(), 0U);
   const auto key = [this](std::uint32_t i) -> const std::string& { return members_[i].first; };
@@ -110,6 +119,16 @@ std::vector<const Value::Member*> Value::Object::Sorted() const {
 }
 
 Result<Value> Value::Read(std::string_view json) { return Convert(MESG_TRY(ReadJson(json))); }
+
+int Value::Depth() const {
+  if (kind() == Kind::kList) return std::get<std::shared_ptr<const Items>>(value_)->depth;
+  return kind() == Kind::kObject ? object().Depth() : 0;
+}
+
+Result<void> CheckDepth(const Value& value) {
+  if (value.Depth() <= kMaxJsonDepth) return {};
+  return InvalidArgument("the value is nested deeper than {} levels", kMaxJsonDepth);
+}
 
 bool Value::Truthy() const {
   return kind() != Kind::kNull && (kind() != Kind::kBoolean || boolean());

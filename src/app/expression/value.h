@@ -33,10 +33,13 @@ class Value {
     const Value* Find(std::string_view key) const;
     /// The members in byte order of their keys.
     std::vector<const Member*> Sorted() const;
+    int Depth() const { return depth_; }
 
    private:
+    void Index();
     std::vector<Member> members_;
     std::vector<std::uint32_t> by_key_;
+    int depth_ = 1;
   };
 
   Value() = default;  ///< null
@@ -46,7 +49,7 @@ class Value {
   static Value Text(std::string value) {
     return Value(std::make_shared<const std::string>(std::move(value)));
   }
-  static Value Of(List items) { return Value(std::make_shared<const List>(std::move(items))); }
+  static Value Of(List items) { return Value(std::make_shared<const Items>(std::move(items))); }
   static Value Of(std::vector<Member> members) {
     return Value(std::make_shared<const Object>(std::move(members)));
   }
@@ -61,9 +64,11 @@ class Value {
   bool boolean() const { return std::get<bool>(value_); }
   const Number& number() const { return std::get<Number>(value_); }
   const std::string& text() const { return *std::get<std::shared_ptr<const std::string>>(value_); }
-  const List& list() const { return *std::get<std::shared_ptr<const List>>(value_); }
+  const List& list() const { return std::get<std::shared_ptr<const Items>>(value_)->items; }
   const Object& object() const { return *std::get<std::shared_ptr<const Object>>(value_); }
 
+  /// How many lists and objects are inside one another; 0 of anything else. Costs nothing.
+  int Depth() const;
   /// As JSON without spaces.
   std::string Json() const;
   void AppendJson(std::string& into) const;
@@ -76,12 +81,21 @@ class Value {
   bool operator==(const Value& other) const { return Compare(*this, other) == 0; }
 
  private:
+  struct Items {
+    explicit Items(List list);
+    List items;
+    int depth = 1;
+  };
   using Shared = std::variant<std::monostate, bool, Number, std::shared_ptr<const std::string>,
-                              std::shared_ptr<const List>, std::shared_ptr<const Object>>;
+                              std::shared_ptr<const Items>, std::shared_ptr<const Object>>;
   bool AppendJson(std::string& into, std::size_t most) const;
   explicit Value(Shared value) : value_(std::move(value)) {}
   Shared value_;
 };
+
+/// InvalidArgument for what Core would not take as JSON, since it is nested deeper than that. All
+/// that expressions make keeps to it, so that what goes through a value may do so recursively.
+Result<void> CheckDepth(const Value& value);
 
 /// "null", "boolean", "number", "string", "array", "object": what `type` gives.
 std::string_view Name(Value::Kind kind);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/file/mapping.h"
+#include "model/json_value.h"
 
 namespace mesg::app {
 namespace {
@@ -109,6 +110,15 @@ Value With(const Value& at, std::span<const Value> path, const Value& value) {
 }
 
 }  // namespace
+
+Result<void> Deferred::Part::CheckDepth() const {
+  constexpr int kAround = 3;  // What Encode puts around its values.
+  int depth = input.Depth();
+  for (const Value& value : scope) depth = std::max(depth, value.Depth());
+  if (depth + kAround <= kMaxJsonDepth) return {};
+  return InvalidArgument("what stands beside $secrets is nested deeper than {} levels",
+                         kMaxJsonDepth - kAround);
+}
 
 std::string Deferred::Encode() const {
   if (parts.empty()) return "";

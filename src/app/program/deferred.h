@@ -21,6 +21,8 @@ struct Deferred {
     Template text;
     Value input;               ///< `.`
     std::vector<Value> scope;  ///< By variable; $secrets is null.
+    /// InvalidArgument when it keeps what is nested so deeply that it could not be read again.
+    Result<void> CheckDepth() const;
   };
   std::vector<Part> parts;
 

@@ -48,6 +48,33 @@ TEST(DeferredTest, NothingIsNothing) {
   EXPECT_EQ(Fill({}, R"({"a":1})"), R"({"a":1})");
 }
 
+TEST(DeferredTest, WhatCouldNotBeReadAgainIsNotKept) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  Deferred deferred;
+  deferred.parts.push_back(Part(R"(["a"])", "${ $secrets.port } ${ length }", nested(125)));
+  EXPECT_TRUE(deferred.parts[0].CheckDepth());
+  EXPECT_EQ(Fill(deferred, R"({"a":null})"), R"({"a":"25 1"})");
+  EXPECT_THAT(Part(R"(["a"])", "${ $secrets.port }", nested(126)).CheckDepth().error().message,
+              HasSubstr("nested deeper than 125 levels"));
+  Deferred::Part scope = Part(R"(["a"])", "${ $secrets.port }");
+  scope.scope[0] = *Value::Read(nested(126));
+  EXPECT_FALSE(scope.CheckDepth());
+
+  // The step that would keep it fails.
+  Mapping text;
+  text.kind = Mapping::Kind::kTemplate;
+  text.text.push_back(*Template::Parse("${ $secrets.port } ${ .id }", kVariables));
+  const Scene scene{[&] { return Value::Read(nested(126)); },
+                    [](const Expression&) -> Result<std::vector<Value>> {
+                      return std::vector<Value>(std::size(kVariables));
+                    }};
+  Deferred none;
+  EXPECT_EQ(EvaluateInputs(text, scene, {}, none).error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(none.parts.empty());
+}
+
 TEST(DeferredTest, FillsWholeValuesAndTextAnywhere) {
   Deferred deferred;
   deferred.parts.push_back(Part(R"(["password"])", "${ $secrets.smtp }"));

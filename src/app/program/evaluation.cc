@@ -63,9 +63,10 @@ class Pass {
     return Value();
   }
 
-  Evaluated Done(Value value) {
-    if (calls_.empty()) return value;
-    return std::move(calls_);
+  Result<Evaluated> Done(Value value) {
+    if (!calls_.empty()) return Evaluated(std::move(calls_));
+    MESG_TRY(CheckDepth(value));
+    return Evaluated(std::move(value));
   }
 
  private:
@@ -91,6 +92,7 @@ class Pass {
     part.input = MESG_TRY(scene_.input());
     part.scope.resize(std::size(kVariables));
     for (auto& [used, value] : scope) part.scope[used] = std::move(value);
+    MESG_TRY(part.CheckDepth());
     deferred_->parts.push_back(std::move(part));
     return Value();
   }

@@ -71,6 +71,19 @@ TEST(EvaluationTest, AnExpressionThatFailsSaysWhy) {
   EXPECT_EQ(failed.error().code, Code::kInvalidArgument);
 }
 
+// With what stands around it in the file.
+TEST(EvaluationTest, AValueIsNestedNoDeeperThanJsonMayBe) {
+  const Mapping deep = Text("${ reduce range(127) as $i (0; [.]) }");
+  EXPECT_THAT(Shown(Evaluate(List({deep}), TheScene(), {})), HasSubstr("[[0]]"));
+  const char* const kTooDeep = "the value is nested deeper than 128 levels";
+  EXPECT_EQ(Shown(Evaluate(List({List({deep})}), TheScene(), {})), kTooDeep);
+  EXPECT_EQ(Shown(Evaluate(List({Object({{"a", deep}})}), TheScene(), {})), kTooDeep);
+  const Mapping helped = Text("${ .who | test(\"A\") }");
+  std::string answer(128, '[');
+  const std::vector<Value> answers = {*Value::Read(answer + std::string(128, ']'))};
+  EXPECT_EQ(Shown(Evaluate(List({helped}), TheScene(), answers)), kTooDeep);
+}
+
 TEST(EvaluationTest, WhatNeedsTheHelperIsAskedForOnceForAll) {
   const Expression first = *Expression::Parse(".who | test(\"A\")", kVariables);
   ASSERT_TRUE(first.NeedsHelper());
