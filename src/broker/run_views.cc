@@ -201,7 +201,7 @@ Result<RunView> LookAtRun(const Partition& partition, const engine::RunId& id) {
   const app::ProgramPtr program = MESG_TRY(engine.ProgramOf(run.application, run.version));
   const app::Flow* const flow = program->FindFlow(run.workflow);
   if (flow == nullptr) return DataLoss("run {} is of no workflow of its application", id.Text());
-  view.trigger = run.trigger.kind == engine::RunTrigger::Kind::kRun ? "run by " + run.trigger.key
+  view.trigger = run.trigger.kind == engine::RunTrigger::Kind::kRun ? "workflow " + run.trigger.key
                                                                     : TextOf(flow->workflow->on);
   if (run.state == engine::RunState::kQueued) {
     view.waiting_for = "its turn: other runs of the workflow go first";

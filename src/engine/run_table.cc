@@ -411,17 +411,16 @@ Result<void> RunTable::LoadMoreTimers() {
 // ---- Events ----
 
 void RunTable::AddWaiter(const std::pair<std::string, std::string>& event, const WaitingStep& step,
-                         std::vector<std::string> path, std::uint64_t digest) {
+                         const std::vector<std::string>& path, std::uint64_t digest) {
   Waiters& waiters = waiters_[event];
-  const auto [entry, is_new] = waiters.steps.try_emplace(step, std::move(path), digest);
+  const auto [entry, is_new] = waiters.steps.try_emplace(step, path, digest);
   if (!is_new) return;
   ++waiters.paths[entry->second.first];
   waiters.by_digest[digest].insert(step);
 }
 
 void RunTable::Put(WaiterPut&& record) {
-  AddWaiter({record.service, record.key}, {record.run, record.visit}, std::move(record.path),
-            record.digest);
+  AddWaiter({record.service, record.key}, {record.run, record.visit}, record.path, record.digest);
   overlay_.Put(keys::WaiterRecord(record.service, record.key, record.run, record.visit),
                std::move(record.waiter));
 }
@@ -635,7 +634,7 @@ Result<void> RunTable::LoadRest() {
                      }
                      Waiter waiter = MESG_TRY(DecodeWaiter(value));
                      AddWaiter({names.first, names.second.substr(0, names.second.size() - rest)},
-                               {*id, visit}, std::move(waiter.path), waiter.digest);
+                               {*id, visit}, waiter.path, waiter.digest);
                      return {};
                    }));
   MESG_TRY(ForEach(store, keys::Table::kCursor,

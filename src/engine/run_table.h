@@ -178,7 +178,7 @@ class RunTable {
   };
   const Waiters* WaitersOf(const std::string& service, const std::string& key) const;
   void AddWaiter(const std::pair<std::string, std::string>& event, const WaitingStep& step,
-                 std::vector<std::string> path, std::uint64_t digest);
+                 const std::vector<std::string>& path, std::uint64_t digest);
   std::map<std::pair<std::string, std::string>, Waiters> waiters_;
   std::map<WorkflowKey, Cursor> cursors_;
   std::map<WorkflowKey, TimePoint> schedules_;

@@ -17,7 +17,7 @@ std::string KindText(const engine::RunTrigger& trigger) {
     case engine::RunTrigger::Kind::kManual:
       return "manual";
     case engine::RunTrigger::Kind::kRun:
-      return "run by " + trigger.key;
+      return "workflow " + trigger.key;
   }
   return "";
 }

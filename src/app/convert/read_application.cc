@@ -8,6 +8,7 @@
 
 #include "app/convert/process_reader.h"
 #include "app/convert/workflow_reader.h"
+#include "base/encoding.h"
 
 namespace mesg::app {
 namespace {
@@ -26,15 +27,33 @@ constexpr std::pair<std::string_view, ApplicationFormat> kTelling[] = {
     {"tasks", ApplicationFormat::kWorkflow},
 };
 
+// Of a key that is nearly one that would tell.
+std::optional<Violation> Misspelt(const YamlNode::Member& member) {
+  std::vector<std::string_view> keys = {"name", "description", "inputs"};
+  const std::size_t known = keys.size();
+  for (const auto& [key, format] : kTelling) keys.push_back(key);
+  const std::string_view near = Nearest(member.key, keys);
+  if (near.empty() || std::find(keys.begin(), keys.begin() + known, near) != keys.begin() + known) {
+    return std::nullopt;
+  }
+  return Violation{
+      member.key, fmt::format("cannot tell what this file is, did you mean {}? {}", near, kFormats),
+      member.line, member.column};
+}
+
 std::optional<ApplicationFormat> TellFormat(const YamlNode& root, Violation& unclear) {
   std::optional<ApplicationFormat> format;
   unclear = {"", fmt::format("cannot tell what this file is: {}", kFormats), std::max(root.line, 1),
              std::max(root.column, 1)};
+  std::optional<Violation> misspelt;
   std::string_view first;
   for (const YamlNode::Member& member : root.members) {
     const auto* const telling = std::ranges::find(
         kTelling, member.key, &std::pair<std::string_view, ApplicationFormat>::first);
-    if (telling == std::end(kTelling)) continue;
+    if (telling == std::end(kTelling)) {
+      if (!misspelt) misspelt = Misspelt(member);
+      continue;
+    }
     if (format && *format != telling->second) {
       unclear = {
           member.key,
@@ -45,6 +64,7 @@ std::optional<ApplicationFormat> TellFormat(const YamlNode& root, Violation& unc
     format = telling->second;
     if (first.empty()) first = member.key;
   }
+  if (misspelt) unclear = *std::move(misspelt);
   return format;
 }
 

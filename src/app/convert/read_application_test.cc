@@ -55,6 +55,10 @@ TEST_F(ReadApplicationTest, AnUnclearFileIsAnErrorThatNamesAllThree) {
     EXPECT_EQ(Errors(yaml), std::string("f.yml:1:1: cannot tell what this file is: ") + kThree)
         << yaml;
   }
+  EXPECT_EQ(Errors("name: n\nworkflow: {}\n"),
+            std::string("f.yml:2:1: workflow: cannot tell what this file is, did you mean "
+                        "workflows? ") +
+                kThree);
   EXPECT_EQ(
       Errors("name: n\nsteps: []\nworkflows: {}\n"),
       std::string("f.yml:3:1: workflows: cannot tell what this file is, it has steps already: ") +
