@@ -153,8 +153,9 @@ HoldingWorker::HoldingWorker(const std::string& endpoint, const std::string& tok
     : keep_(keep), service_(Options(endpoint, token)), thread_([this] { Run(); }) {
   service_.OnTaskAsync("work", [this](sdk::Responder responder) {
     const std::scoped_lock lock(mutex_);
+    ++copies_[responder.task().execution_id()];
     held_.push_back(std::move(responder));
-    if (held_.size() > keep_) changed_.notify_one();
+    if (copies_.size() > keep_) changed_.notify_one();
   });
   service_.Start();
 }
@@ -171,10 +172,12 @@ HoldingWorker::~HoldingWorker() {
 void HoldingWorker::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stop_ || held_.size() > keep_; });
+    changed_.wait(lock, [this] { return stop_ || copies_.size() > keep_; });
     if (stop_) return;
     sdk::Responder oldest = std::move(held_.front());
     held_.pop_front();
+    const auto copies = copies_.find(oldest.task().execution_id());
+    if (--copies->second == 0) copies_.erase(copies);
     lock.unlock();
     sdk::Outputs outputs;
     outputs.json = oldest.task().inputs();

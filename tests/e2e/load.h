@@ -88,6 +88,7 @@ class HoldingWorker {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<sdk::Responder> held_;
+  std::map<std::string, int> copies_;  ///< After a kill an execution is delivered once more.
   std::size_t keep_;
   bool stop_ = false;
   sdk::Service service_;

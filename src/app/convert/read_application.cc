@@ -29,11 +29,14 @@ constexpr std::pair<std::string_view, ApplicationFormat> kTelling[] = {
 
 // Of a key that is nearly one that would tell.
 std::optional<Violation> Misspelt(const YamlNode::Member& member) {
+  // Those of an application that tell nothing are no misspelling either.
   std::vector<std::string_view> keys = {"name", "description", "inputs"};
-  const std::size_t known = keys.size();
   for (const auto& [key, format] : kTelling) keys.push_back(key);
   const std::string_view near = Nearest(member.key, keys);
-  if (near.empty() || std::find(keys.begin(), keys.begin() + known, near) != keys.begin() + known) {
+  const bool tells =
+      std::ranges::find(kTelling, near, &std::pair<std::string_view, ApplicationFormat>::first) !=
+      std::end(kTelling);
+  if (!tells) {
     return std::nullopt;
   }
   return Violation{

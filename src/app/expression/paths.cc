@@ -119,7 +119,7 @@ std::optional<Correlation> Expression::Correlated() const {
       open.push_back(node->children[0]);
     }
     if (node->kind != Kind::kBinary || node->text != "==") continue;
-    for (const std::size_t side : {0, 1}) {
+    for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
       auto path = walker.PathOf(*node->children[side], true);
       const ExpressionNodePtr& other = node->children[1 - side];
       const bool of_input = path && path->whole && path->variable == PathUse::kInput;
