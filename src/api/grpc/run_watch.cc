@@ -36,40 +36,33 @@ void RunWatch::Open() {
   // Heard first, then read: nothing can come in between.
   broker_.WatchRuns(request_.application(), run_, sink_);
   if (run_.empty()) return;
-  Result<void> reading;
-  {
-    const std::scoped_lock lock(mutex());
-    moved_ = true;
-    reading = Read();
-  }
-  if (!reading) End(ToStatus(reading.error()));
+  const std::scoped_lock lock(mutex());
+  moved_ = true;
+  Read();
 }
 
 void RunWatch::Moved(const engine::RunPtr& run) {
-  Result<void> reading;
-  {
-    const std::scoped_lock lock(mutex());
-    if (IsEnding()) return;
-    if (run_.empty()) {
-      const auto [entry, is_new] = latest_.insert_or_assign(run->id, run);
-      if (is_new) order_.push_back(run->id);
-      if (order_.size() > kMostWaiting) Break();
-      Pump();
-      return;
-    }
+  const std::scoped_lock lock(mutex());
+  if (IsEnding()) return;
+  if (!run_.empty()) {
     moved_ = true;
-    reading = Read();
+    Read();
+    return;
   }
-  if (!reading) End(ToStatus(reading.error()));
+  const auto [entry, is_new] = latest_.insert_or_assign(run->id, run);
+  if (is_new) order_.push_back(run->id);
+  if (order_.size() > kMostWaiting) Break();
+  Pump();
 }
 
 // Under mutex().
-Result<void> RunWatch::Read() {
-  if (reading_ || !moved_) return {};
-  auto queued = crew_.Later([self = Self()] {
+void RunWatch::Read() {
+  if (reading_ || !moved_) return;
+  reading_ = true;
+  moved_ = false;
+  const auto queued = crew_.Later([self = Self()] {
     const auto view = self->broker_.GetRun(self->run_, 0);
     bool over = !view;
-    Result<void> reading;
     {
       const std::scoped_lock lock(self->mutex());
       self->reading_ = false;
@@ -80,15 +73,15 @@ Result<void> RunWatch::Read() {
         over = engine::IsEnded(view->run->state);
         self->Pump();
       }
-      if (!over) reading = self->Read();
+      if (!over) self->Read();
     }
-    if (over) return self->End(view ? grpc::Status::OK : ToStatus(view.error()));
-    if (!reading) self->End(ToStatus(reading.error()));
+    if (over) self->End(view ? grpc::Status::OK : ToStatus(view.error()));
   });
-  if (!queued) return queued;
-  reading_ = true;
-  moved_ = false;
-  return {};
+  if (!queued) {
+    // There is too much to do: the next move tries again.
+    reading_ = false;
+    moved_ = true;
+  }
 }
 
 bool RunWatch::Fill(v1::Run& run) {

@@ -30,9 +30,8 @@ class RunWatch final : public PullStream<grpc::ServerWriteReactor<v1::Run>, v1::
   void Over() override;
 
   void Moved(const engine::RunPtr& run);
-  /// Reads the run and puts it into the queue, on a thread of the crew. Refused when too many wait
-  /// for those: the call has to end then, for there may be no other move to tell of.
-  Result<void> Read();
+  /// Reads the run and puts it into the queue, on a thread of the crew.
+  void Read();
 
   std::shared_ptr<RunWatch> Self() {
     return std::static_pointer_cast<RunWatch>(shared_from_this());
