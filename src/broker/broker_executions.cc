@@ -129,6 +129,7 @@ struct Part {
 };
 
 using JointCreated = std::shared_ptr<Joint<engine::Created>>;
+using CreateReply = std::function<void(std::vector<Result<engine::Created>>)>;
 
 void CreatePart(Partition& partition, const Settings& settings, Part& part,
                 const JointCreated& joint, const std::weak_ptr<ResultSink>& sink, TimePoint now) {
@@ -156,6 +157,20 @@ void CreatePart(Partition& partition, const Settings& settings, Part& part,
         joint->Done();
       },
       now);
+}
+
+/// `reply`, and behind it the waits that its results ask for.
+CreateReply WaitBehind(Broker& broker, CreateReply reply, std::weak_ptr<ResultSink> sink,
+                       std::vector<std::uint64_t> refs) {
+  return [&broker, reply = std::move(reply), sink = std::move(sink),
+          refs = std::move(refs)](std::vector<Result<engine::Created>> results) {
+    std::vector<std::pair<ExecutionId, std::uint64_t>> waits;
+    for (std::size_t i = 0; i < results.size() && i < refs.size(); ++i) {
+      if (results[i]) waits.emplace_back(results[i]->id, refs[i]);
+    }
+    reply(std::move(results));
+    for (const auto& [id, ref] : waits) broker.Wait(id, sink, ref, [](const Result<void>&) {});
+  };
 }
 
 }  // namespace
@@ -193,8 +208,16 @@ void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<
     part.places.push_back(i);
     if (i < refs.size()) part.refs.push_back(refs[i]);
   }
-  joint->left = 1 + parts.size();
+  if (parts.empty()) {
+    joint->reply(std::move(joint->results));
+    return;
+  }
+  const bool joined = parts.size() > 1;
+  // A part could end before the others are even decided.
+  if (joined) joint->reply = WaitBehind(*this, std::move(joint->reply), sink, std::move(refs));
+  joint->left = parts.size();
   for (Part& prepared : parts) {
+    if (joined) prepared.refs.clear();
     const std::size_t weight = prepared.weight;
     const auto part = std::make_shared<Part>(std::move(prepared));
     const auto admitted = part->thread->Submit(
@@ -207,7 +230,6 @@ void Broker::Create(std::vector<ExecutionRequest> requests, const std::weak_ptr<
       joint->Done();
     }
   }
-  joint->Done();
 }
 
 void Broker::Wait(const ExecutionId& id, std::weak_ptr<ResultSink> sink, std::uint64_t ref,

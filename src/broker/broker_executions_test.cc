@@ -1,3 +1,10 @@
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <numeric>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 
 #include "broker/broker_fixture_test.h"
@@ -8,6 +15,7 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class ExecutionsTest : public BrokerTest {
  protected:
@@ -534,6 +542,41 @@ TEST_F(ExecutionsTest, AFailedCommitStopsEverythingAndAnswersEverybody) {
   EXPECT_EQ(Create(Ship()).error().reason, "STOPPING");
   EXPECT_EQ(Emit(shop_, {Ordered("a")}).error().reason, "STOPPING");
   Stop();  // Does not hang.
+}
+
+// ---- Two partitions ----
+
+class TwoPartitionsTest : public BrokerTest {
+ protected:
+  TwoPartitionsTest() : BrokerTest(2) {}
+};
+
+// One partition may have performed its part before the other has committed its own.
+TEST_F(TwoPartitionsTest, NothingEndsBeforeItsCreationWasAnswered) {
+  Start();
+  const auto worker = std::make_shared<FakeWorker>();
+  const auto caller = std::make_shared<FakeCaller>();
+  constexpr std::size_t kShops = 20;
+  std::vector<ExecutionRequest> requests;
+  std::vector<std::uint64_t> refs;
+  for (std::size_t i = 0; i < kShops; ++i) {
+    const InstancePtr shop = Deploy(kShop, "shop" + std::to_string(i));
+    Connect(shop, worker);
+    requests.push_back(Ship());
+    requests.back().service = shop->Name();
+    refs.push_back(i);
+  }
+  Settle();
+  slow_[1]->Stall();
+  broker_->Create(std::move(requests), caller, std::move(refs),
+                  [caller](const auto&) { caller->log.Add("created"); });
+  slow_[1]->WaitHeld();
+  ASSERT_TRUE(Answer(Sent(worker->Take(0).id))) << "of the other partition";
+
+  slow_[1]->Release();
+  for (std::size_t i = 1; i < kShops; ++i) ASSERT_TRUE(Answer(Sent(worker->Take(i).id)));
+  EXPECT_THAT(caller->log.Lines(kShops + 1), StartsWith("created; "));
+  EXPECT_EQ(caller->log.size(), kShops + 1);
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ void Emitter::Run() {
       events.push_back({.key = "tick", .json = Number(n), .id = "tick-" + std::to_string(n)});
     }
     const Result<void> taken =
-        service_.EmitAsync(std::move(events), {}, [this](const Result<sdk::Emitted>& emitted) {
+        service_.EmitAsync(events, {}, [this](const Result<sdk::Emitted>& emitted) {
           if (emitted) {
             acknowledged_ += kBatch;
             return;
@@ -108,7 +108,7 @@ void Requester::Run(std::uint64_t target) {
     options.idempotency_key = "work-" + std::to_string(n);
     options.tags = {"load"};
     const Result<void> taken = application_.CreateAsync(
-        "load", "work", Number(n), std::move(options), [this, n](const Result<std::string>& id) {
+        "load", "work", Number(n), options, [this, n](const Result<std::string>& id) {
           const std::scoped_lock lock(mutex_);
           if (id) {
             acknowledged_.emplace(*id, n);
