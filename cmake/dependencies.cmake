@@ -21,6 +21,14 @@ if(MESG_WITH_GRPC)
   find_package(gRPC CONFIG REQUIRED)
   pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
   find_package(Boost 1.74 REQUIRED)
+  # What the standard services connect with.
+  pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+  pkg_check_modules(mosquitto REQUIRED IMPORTED_TARGET libmosquitto)
+  pkg_check_modules(cnats REQUIRED IMPORTED_TARGET libnats)
+  pkg_check_modules(pq REQUIRED IMPORTED_TARGET libpq)
+  pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
+  pkg_check_modules(etpan REQUIRED IMPORTED_TARGET libetpan)
+  pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
   # Core's own allocator: its requests are made on one thread and freed on another, which glibc's is
   # slow at. A sanitizer brings its own.
   add_library(mesg_allocator INTERFACE)

@@ -107,15 +107,15 @@ void Requester::Run(std::uint64_t target) {
     sdk::ExecuteOptions options;
     options.idempotency_key = "work-" + std::to_string(n);
     options.tags = {"load"};
-    const Result<void> taken = application_.CreateAsync(
-        "load", "work", Number(n), options, [this, n](const Result<std::string>& id) {
-          const std::scoped_lock lock(mutex_);
-          if (id) {
-            acknowledged_.emplace(*id, n);
-          } else {
-            failure_ = id.error().message;
-          }
-        });
+    const Result<void> taken = application_.CreateAsync("load", "work", Number(n), options,
+                                                        [this, n](const Result<std::string>& id) {
+                                                          const std::scoped_lock lock(mutex_);
+                                                          if (id) {
+                                                            acknowledged_.emplace(*id, n);
+                                                          } else {
+                                                            failure_ = id.error().message;
+                                                          }
+                                                        });
     if (taken) {
       ++sent_;
     } else {

@@ -55,7 +55,18 @@ void ServiceCore::Start() {
       threads_.emplace_back([this] { Serve(); });
     }
   }
+  worker_->ReportHealth(problem_);
   worker_->Start();
+}
+
+void ServiceCore::ReportHealth(std::string problem) {
+  Worker* worker = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    problem_ = problem;
+    worker = worker_.get();
+  }
+  if (worker != nullptr) worker->ReportHealth(std::move(problem));
 }
 
 bool ServiceCore::connected() const {

@@ -32,6 +32,7 @@ class ServiceCore : public std::enable_shared_from_this<ServiceCore> {
   /// Ends everything without grace and waits for handlers that run. Once; last.
   void Close();
   bool connected() const;
+  void ReportHealth(std::string problem);
 
   /// Of a performance the caller has claimed.
   void Succeed(Performance& performance, Outputs outputs);
@@ -70,6 +71,7 @@ class ServiceCore : public std::enable_shared_from_this<ServiceCore> {
   std::deque<std::shared_ptr<Performance>> waiting_;
   std::unordered_map<std::string, std::shared_ptr<Performance>> held_;  // By ticket, unanswered.
   std::vector<std::thread> threads_;
+  std::string problem_;  // Of ReportHealth, until there is a worker to say it.
   bool started_ = false;
   bool stopping_ = false;
   bool threads_leave_ = false;

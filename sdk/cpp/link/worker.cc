@@ -79,6 +79,16 @@ void Worker::Drain() {
   stream_->Wake();
 }
 
+void Worker::ReportHealth(std::string problem) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (problem == problem_) return;
+    problem_ = std::move(problem);
+    problem_sent_ = false;
+  }
+  stream_->Wake();
+}
+
 bool Worker::WaitSettled(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
   return idle_.wait_until(
@@ -94,6 +104,7 @@ void Worker::Close(std::chrono::steady_clock::time_point until) {
 void Worker::Opened() {
   const std::scoped_lock lock(mutex_);
   greeted_ = welcomed_ = drain_sent_ = core_drains_ = false;
+  problem_sent_ = problem_.empty();
 }
 
 bool Worker::Fill(v1::WorkerMessage& message) {
@@ -107,6 +118,10 @@ bool Worker::Fill(v1::WorkerMessage& message) {
   bool some = false;
   if (draining_ && !std::exchange(drain_sent_, true)) {
     message.set_drain(true);
+    some = true;
+  }
+  if (!std::exchange(problem_sent_, true)) {
+    message.mutable_health()->set_problem(problem_);
     some = true;
   }
   std::size_t bytes = 0;

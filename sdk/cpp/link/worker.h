@@ -46,6 +46,8 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   void Refuse(const std::string& ticket, std::string reason);
   /// Takes no more deliveries.
   void Drain();
+  /// "" is well. What was said last is said again on each connection.
+  void ReportHealth(std::string problem);
   /// Waits until nothing is held or unsettled; false when that takes longer.
   bool WaitSettled(std::chrono::steady_clock::time_point until);
   /// Closes cleanly if Core answers by then, else at once.
@@ -103,6 +105,8 @@ class Worker final : private StreamHandler<v1::WorkerMessage, v1::CoreMessage> {
   /// hands them out once more under the same id when the answer has not reached it yet.
   std::unordered_set<std::string> crossing_;
   std::vector<v1::Refusal> refusals_;
+  std::string problem_;
+  bool problem_sent_ = true;
   bool greeted_ = false;  // Hello was sent.
   bool welcomed_ = false;
   bool draining_ = false;

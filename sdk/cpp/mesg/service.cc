@@ -96,6 +96,8 @@ void Service::OnTaskAsync(std::string key, AsyncHandler handler) {
 void Service::Start() { core_->Start(); }
 Result<void> Service::Wait() { return core_->Wait(); }
 void Service::Stop() { core_->Stop(); }
+void Service::ReportHealth(std::string problem) { core_->ReportHealth(std::move(problem)); }
+
 bool Service::Connected() const { return core_->connected(); }
 
 Result<void> Service::Run() {

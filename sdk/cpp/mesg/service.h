@@ -139,6 +139,11 @@ class Service {
   /// Whether the task connection is up at this moment.
   bool Connected() const;
 
+  /// Tells people how this process fares with what it connects to: one sentence on what does not
+  /// work, or "" when all is well, as it is until said otherwise. A service without handlers has no
+  /// connection to say it on.
+  void ReportHealth(std::string problem);
+
   /// Emits `events` and moves keys, all or none, durable when it returns.
   ///
   /// ResourceExhausted when too much is unacknowledged or Core is overloaded; DeadlineExceeded when
