@@ -28,4 +28,4 @@ export type { From, OnError } from './listener';
 export { Service } from './service';
 export type { EventToEmit, ServiceOptions } from './service';
 export { NamedOutput, output } from './task';
-export type { EmitOptions, TaskContext, TaskHandler, TaskKeys } from './task';
+export type { Delivery, EmitOptions, TaskContext, TaskHandler, TaskKeys } from './task';

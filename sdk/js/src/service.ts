@@ -2,7 +2,7 @@ import { Connection, ConnectionOptions } from './connection';
 import { Emitted, Emitter } from './emitter';
 import { MesgError } from './errors';
 import { KeyChange, Keys, toWireChange } from './keys';
-import { EmitOptions, TaskHandler, toWireEvent } from './task';
+import { Delivery, EmitOptions, TaskHandler, toWireEvent } from './task';
 import { Worker } from './worker';
 
 /** Options of a {@link Service}. */
@@ -40,6 +40,7 @@ export class Service {
   private readonly emitter: Emitter;
   private readonly handlers = new Map<string, TaskHandler>();
   private worker: Worker | undefined;
+  private problem = '';
   private stopping: Promise<void> | undefined;
   private finish!: { resolve: () => void; reject: (error: MesgError) => void };
   /**
@@ -122,6 +123,7 @@ export class Service {
         handlers: this.handlers,
         credits: this.options.credits ?? 64,
         name: this.options.name,
+        problem: this.problem,
         started: (error) => (error ? reject(error) : resolve()),
         refused: (error) => this.fail(error),
       });
@@ -135,6 +137,30 @@ export class Service {
       this.worker = undefined;
       throw error;
     });
+  }
+
+  /**
+   * Tells people how this process fares with what it connects to: one sentence on what does not work, or
+   * `''` when all is well, as it is until said otherwise. Said when it changes, and again whenever Core
+   * comes back. Needs {@link start}, before or after.
+   */
+  reportHealth(problem: string): void {
+    this.problem = problem;
+    this.worker?.reportHealth(problem);
+  }
+
+  /**
+   * Performs by `handler` what an earlier process of this instance was given (`context.delivery`, which it
+   * has kept) and could not answer, and answers in its place: how a task with `effect: once` gets its
+   * result although its worker was lost. Inputs, tags and deadline are not known any more. After
+   * {@link start}.
+   *
+   * Resolves with false when Core did not take the answer, because the execution has a result by now or
+   * this service stops first.
+   */
+  async resume<O = any>(delivery: Delivery, handler: TaskHandler<never, O>): Promise<boolean> {
+    if (!this.worker) throw new MesgError('FAILED_PRECONDITION', 'the service has to be started to resume a delivery');
+    return this.worker.resume(delivery, handler as TaskHandler);
   }
 
   /**

@@ -41,6 +41,18 @@ export interface TaskKeys extends Pick<KeyReader, 'get' | 'getMany' | 'list'> {
   delete(key: string, options?: ChangeOptions): void;
 }
 
+/**
+ * Names one delivery of an execution. Plain JSON, to be kept by a service whose next process has to answer
+ * it: see {@link Service.resume}. The id is a secret between Core and this service's instance.
+ */
+export interface Delivery {
+  readonly id: string;
+  readonly executionId: string;
+  readonly task: string;
+  readonly attempt: number;
+  readonly traceparent: string;
+}
+
 /** What a handler knows about the execution it performs, and can do within it. */
 export interface TaskContext {
   /** The same for every attempt: the key by which a repetition can be made harmless. */
@@ -55,6 +67,8 @@ export interface TaskContext {
   readonly raw: Buffer;
   /** W3C trace context of the execution, `''` without one. */
   readonly traceparent: string;
+  /** This delivery of it, for {@link Service.resume}. */
+  readonly delivery: Delivery;
   /**
    * Aborted when the answer is no longer wanted: the execution was cancelled, timed out, or answered
    * elsewhere. `signal.reason` is an Error that says so. The loss of the connection alone is no reason:
@@ -123,6 +137,8 @@ export class TaskRun {
   answer: wire.Answer | undefined;
   /** Answers that Core did not take for a passing reason. */
   refusals = 0;
+  /** Told once whether Core took the answer. */
+  settled: ((taken: boolean) => void) | undefined;
   private readonly events: wire.EventToEmit[] = [];
   private readonly changes: wire.KeyChange[] = [];
   private deadlineTimer: NodeJS.Timeout | undefined;
@@ -205,6 +221,13 @@ export class TaskRun {
       tags: delivery.tags,
       raw: delivery.inputs,
       traceparent: delivery.traceparent,
+      delivery: {
+        id: delivery.deliveryId,
+        executionId: delivery.executionId,
+        task: delivery.task,
+        attempt: delivery.attempt,
+        traceparent: delivery.traceparent,
+      },
       signal: this.abort.signal,
       emit: (key, data, options = {}) => {
         this.events.push(toWireEvent(connection, key, data, { traceparent: delivery.traceparent, ...options }));

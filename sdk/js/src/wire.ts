@@ -170,6 +170,7 @@ export interface WorkerMessage {
   answers?: Answer[];
   refusals?: { deliveryId: string; reason: string }[];
   drain?: boolean;
+  health?: { problem: string };
 }
 export interface Delivery {
   deliveryId: string;

@@ -3,7 +3,7 @@ import { hostname } from 'os';
 import { closedError, Connection } from './connection';
 import { fromCallError, MesgError } from './errors';
 import { ReconnectingStream, StreamOwner } from './stream';
-import { TaskHandler, TaskRun } from './task';
+import { Delivery, TaskHandler, TaskRun } from './task';
 import type * as wire from './wire';
 
 const MAX_BATCH_BYTES = 1 << 20;
@@ -14,6 +14,8 @@ export interface WorkerSettings {
   credits: number;
   /** For people, in the record of attempts. */
   name?: string;
+  /** What {@link Worker.reportHealth} would say first. */
+  problem: string;
   /** First welcome, or the error why there will be none. */
   started: (error?: MesgError) => void;
   /** Core refused the worker after it had been welcome once. */
@@ -45,17 +47,45 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
   private ending = false;
   private afterEnd = () => {};
   private empty: (() => void)[] = [];
+  private problem: string;
 
   constructor(
     private readonly connection: Connection,
     private readonly settings: WorkerSettings,
   ) {
+    this.problem = settings.problem;
     this.stream = new ReconnectingStream(connection, 'Worker', 'Connect', this);
   }
 
   start(): void {
     this.startedAt = Date.now();
     this.stream.start();
+  }
+
+  /** Says it now, if it is news, and on every connection to come. */
+  reportHealth(problem: string): void {
+    if (problem === this.problem) return;
+    this.problem = problem;
+    if (this.stream.isOpen) this.stream.write({ health: { problem } });
+  }
+
+  /** Performs and answers a delivery to an earlier process. Resolves with whether Core took the answer. */
+  resume(held: Delivery, handler: TaskHandler): Promise<boolean> {
+    if (this.byExecution.has(held.executionId)) {
+      const message = `execution ${held.executionId} is being performed by this process`;
+      return Promise.reject(new MesgError('ALREADY_EXISTS', message));
+    }
+    const { id: deliveryId, executionId, task, attempt, traceparent } = held;
+    const delivery: wire.Delivery = {
+      deliveryId, executionId, task, attempt, traceparent, inputs: Buffer.alloc(0), deadlineUs: 0, tags: [],
+    };
+    const run = new TaskRun(this.connection, delivery, this.epoch);
+    this.byExecution.set(executionId, run);
+    this.byDelivery.set(deliveryId, run);
+    return new Promise((resolve) => {
+      run.settled = resolve;
+      void this.perform(run, handler);
+    });
   }
 
   /** Takes nothing more and resolves when everything held is answered. */
@@ -73,7 +103,10 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
 
   /** Aborts what is still being performed and closes. */
   close(reason: string): void {
-    for (const run of this.byExecution.values()) run.cancel(reason);
+    for (const run of this.byExecution.values()) {
+      run.cancel(reason);
+      run.settled?.(false);
+    }
     this.stream.close();
     this.byExecution.clear();
     this.byDelivery.clear();
@@ -92,6 +125,7 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
         credits: this.settings.credits,
       },
     });
+    if (this.problem) this.stream.write({ health: { problem: this.problem } });
     if (this.draining) this.stream.write({ drain: true });
   }
 
@@ -207,7 +241,10 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
   private accepted({ deliveryId, error }: wire.CoreMessage['accepted'][number]): void {
     const run = this.byDelivery.get(deliveryId);
     if (!run?.answer) return;
-    if (!error || !run.answer.success) return this.forget(run);
+    if (!error || !run.answer.success) {
+      run.settled?.(!error);
+      return this.forget(run);
+    }
     const refusal = fromCallError(error);
     const passing = refusal.code === 'UNAVAILABLE' || refusal.code === 'RESOURCE_EXHAUSTED';
     if (passing && run.refusals < MAX_REFUSALS) {
@@ -222,6 +259,7 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
         'info',
         `the result of execution ${run.delivery.executionId} was not taken: ${refusal.message}`,
       );
+      run.settled?.(false);
       this.forget(run);
     }
   }

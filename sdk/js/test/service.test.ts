@@ -395,6 +395,71 @@ test('stop() right after Core drained the worker is no lost connection', async (
   assert.deepEqual(logged, ['Core hands out no more work here']);
 });
 
+test('health is told when it changes, and again on each connection while something is wrong', async () => {
+  const service = newService();
+  service.task('a', () => ({}));
+  const told = () => core.workerMessages.filter((message) => message.health).map((message) => message.health.problem);
+  service.reportHealth('the node is away');
+  await service.start();
+  await until(() => told().length === 1, 'the problem from before the start');
+  service.reportHealth('the node is away');
+  service.reportHealth('the node is syncing');
+  await until(() => told().length === 2, 'the change');
+  core.stop();
+  await core.start();
+  await until(() => told().length === 3, 'the problem on the new connection');
+  service.reportHealth('');
+  await until(() => told().length === 4, 'the end of it');
+  core.stop();
+  await core.start();
+  await until(() => core.hellos.length === 3, 'another connection');
+  await core.finished(core.execute('a'));
+  assert.deepEqual(told(), ['the node is away', 'the node is syncing', 'the node is syncing', '']);
+});
+
+test('a delivery that was kept is answered by the next process', async () => {
+  const first = newService();
+  const kept = gate<any>();
+  first.task('pay', async (_inputs, context) => {
+    kept.open(JSON.parse(JSON.stringify(context.delivery)));
+    return new Promise<never>(() => {});
+  });
+  await first.start();
+  const execution = core.execute('pay', { to: 'Ada' });
+  const delivery = await kept.promise;
+  await first.stop({ timeout: 0 });
+
+  const second = newService();
+  second.task('other', () => ({}));
+  await assert.rejects(second.resume(delivery, () => ({})), { code: 'FAILED_PRECONDITION' });
+  await second.start();
+  const taken = second.resume(delivery, async (_inputs, context) => {
+    assert.equal(context.executionId, execution.id);
+    assert.equal(context.task, 'pay');
+    context.emit('paid', {});
+    context.keys.put('paid', true);
+    return { paid: true };
+  });
+  await assert.rejects(second.resume(delivery, () => ({})), { code: 'ALREADY_EXISTS' });
+  assert.equal(await taken, true);
+  assert.deepEqual(json((await core.finished(execution)).outcome.outputs), { paid: true });
+  assert.equal(core.events.length, 1);
+  assert.equal(await second.resume(delivery, () => ({})), false);
+});
+
+test('an answer to a kept delivery is given again when the connection breaks', async () => {
+  const service = newService();
+  service.task('other', () => ({}));
+  await service.start();
+  const execution = core.execute('pay');
+  core.loseAcceptances = 1;
+  const taken = await service.resume(
+    { id: `${execution.id}/1`, executionId: execution.id, task: 'pay', attempt: 1, traceparent: '' }, () => ({}));
+  // The fake remembers no delivery: what it has recorded already it refuses, as for any other late answer.
+  assert.equal(taken, false);
+  assert.equal(execution.state, 'COMPLETED');
+});
+
 test('a wrong token is a clear error of start()', async () => {
   const service = newService({ token: 'wrong' });
   service.task('a', () => ({}));
