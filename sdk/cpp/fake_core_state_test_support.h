@@ -44,6 +44,7 @@ class FakeCore::State {
 
   std::shared_ptr<Session> session;
   std::vector<std::string> hello_tasks;
+  std::vector<std::string> reported;
   std::size_t workers = 0;
   std::map<std::string, std::string> deliveries;  // Ever made: id -> execution.
   std::int64_t deadline_us = 1'800'000'000'000'000;

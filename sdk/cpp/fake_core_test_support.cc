@@ -94,6 +94,10 @@ bool FakeCore::worker_drained() const {
   UNDER_LOCK;
   return state_->session && state_->session->drained;
 }
+std::vector<std::string> FakeCore::reported() const {
+  UNDER_LOCK;
+  return state_->reported;
+}
 std::vector<FakeCore::Answered> FakeCore::answers() const {
   UNDER_LOCK;
   return state_->answers;

@@ -54,6 +54,7 @@ class FakeCore {
   std::size_t workers() const;
   std::vector<std::string> hello_tasks() const;
   bool worker_drained() const;
+  std::vector<std::string> reported() const;  // Problems, in order; "" is well.
   /// Gives an execution to the connected worker (waits for one); its delivery id, a new one unless
   /// given.
   std::string Deliver(std::string task, std::string inputs, std::string execution_id,

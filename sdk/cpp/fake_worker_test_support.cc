@@ -82,6 +82,7 @@ class WorkerService final : public v1::Worker::Service {
       reply.mutable_welcome()->set_service("fake");
     }
     if (message.drain()) session->drained = true;
+    if (message.has_health()) state_->reported.push_back(message.health().problem());
     for (const auto& refusal : message.refusals()) {
       state_->refusals.push_back(state_->deliveries[refusal.delivery_id()]);
     }

@@ -393,6 +393,24 @@ TEST_F(ServiceTest, DrainFromCoreLeadsToANewConnection) {
   EXPECT_TRUE(Eventually([&] { return core_.workers() == 2; }));
 }
 
+TEST_F(ServiceTest, HealthIsToldWhenItChangesAndOnEachConnection) {
+  Service service(Options());
+  service.OnTask("task", [](const Task&) -> Result<Outputs> { return Outputs{}; });
+  service.ReportHealth("the database is away");
+  service.Start();
+  ASSERT_TRUE(Eventually([&] { return core_.reported().size() == 1; }));
+  service.ReportHealth("the database is away");
+  core_.CutStreams();
+  ASSERT_TRUE(Eventually([&] { return core_.reported().size() == 2; }));
+  service.ReportHealth("");
+  ASSERT_TRUE(Eventually([&] { return core_.reported().size() == 3; }));
+  core_.CutStreams();
+  ASSERT_TRUE(Eventually([&] { return core_.workers() == 3; }));
+  core_.Deliver("task", "{}", "e1");
+  ASSERT_TRUE(Answered(1));
+  EXPECT_THAT(core_.reported(), ElementsAre("the database is away", "the database is away", ""));
+}
+
 TEST_F(ServiceTest, WrongTokenEndsTheRunWithCoresReason) {
   core_.RequireToken("another");
   Service service(Options());

@@ -267,6 +267,8 @@ class Broker {
   void AddCredits(WorkerId worker, std::size_t credits);
   /// No more deliveries to it.
   void DrainWorker(WorkerId worker);
+  /// How its process fares with what it connects to; "" is well. Shown by Load, recorded nowhere.
+  void ReportHealth(WorkerId worker, std::string problem);
   /// It is gone: what it holds goes to others at once. Nothing is told to its sink afterwards.
   void DisconnectWorker(WorkerId worker);
   /// Hands a delivery back unperformed, which is no attempt: another worker gets it. The one that
@@ -335,6 +337,7 @@ class Broker {
   struct InstanceLoad {
     std::uint64_t open = 0;
     std::size_t workers = 0;
+    std::string problem;  ///< What a worker reported; it may repeat secrets.
   };
   void Load(const InstancePtr& instance, Reply<InstanceLoad> reply);
 

@@ -376,6 +376,15 @@ void Broker::DrainWorker(WorkerId worker) {
   }
 }
 
+void Broker::ReportHealth(WorkerId worker, std::string problem) {
+  const auto slot = FindWorker(impl_->workers, worker);
+  if (slot == nullptr) return;
+  slot->thread->SubmitAlways(
+      [worker, problem = std::move(problem)](Partition& partition, TimePoint) mutable {
+        partition.Workers().ReportHealth(worker, std::move(problem));
+      });
+}
+
 void Broker::DisconnectWorker(WorkerId worker) {
   const auto slot = FindWorker(impl_->workers, worker);
   if (slot == nullptr) return;

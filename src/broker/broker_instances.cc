@@ -56,7 +56,7 @@ void Broker::Load(const InstancePtr& instance, Reply<InstanceLoad> reply) {
   impl_->SlotOfKey(instance->Name())
       .thread->SubmitAlways([hash, reply = std::move(reply)](Partition& partition, TimePoint) {
         reply(InstanceLoad{partition.GetEngine().Current().OpenCount(hash),
-                           partition.Workers().Workers(hash)});
+                           partition.Workers().Workers(hash), partition.Workers().Problem(hash)});
       });
 }
 

@@ -38,6 +38,19 @@ class InstancesTest : public BrokerTest {
   std::shared_ptr<FakeWorker> worker_ = std::make_shared<FakeWorker>();
 };
 
+TEST_F(InstancesTest, TheProblemOfAWorkerIsTheInstancesUntilItIsWellOrGone) {
+  const WorkerId well = Connect(shop_, worker_);
+  const WorkerId ill = Connect(shop_, std::make_shared<FakeWorker>());
+  EXPECT_EQ(Load(shop_).problem, "");
+  broker_->ReportHealth(ill, "the database is away");
+  EXPECT_EQ(Load(shop_).problem, "the database is away");
+  broker_->ReportHealth(ill, "");
+  EXPECT_EQ(Load(shop_).problem, "");
+  broker_->ReportHealth(well, "the disk is full");
+  broker_->DisconnectWorker(well);
+  EXPECT_EQ(Load(shop_).problem, "");
+}
+
 TEST_F(InstancesTest, TheOldOneDrainsWhatIsPinnedToItThenGoes) {
   Connect(shop_, worker_, 1);
   const auto running = Create(Ship("running"));

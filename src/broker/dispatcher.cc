@@ -340,6 +340,11 @@ void Dispatcher::Drain(WorkerId id) {
     worker->second->draining = true;
 }
 
+void Dispatcher::ReportHealth(WorkerId id, std::string problem) {
+  if (const auto worker = workers_.find(id); worker != workers_.end())
+    worker->second->problem = std::move(problem);
+}
+
 void Dispatcher::Disconnect(WorkerId id) {
   const auto found = workers_.find(id);
   if (found == workers_.end()) return;
@@ -368,6 +373,15 @@ void Dispatcher::Disconnect(WorkerId id) {
 std::size_t Dispatcher::Workers(const std::string& instance_hash) const {
   const auto queue = queues_.find(instance_hash);
   return queue == queues_.end() ? 0 : queue->second.workers.size();
+}
+
+std::string Dispatcher::Problem(const std::string& instance_hash) const {
+  const auto queue = queues_.find(instance_hash);
+  if (queue == queues_.end()) return {};
+  const auto& workers = queue->second.workers;
+  const auto ill =
+      std::ranges::find_if(workers, [](const Worker* worker) { return !worker->problem.empty(); });
+  return ill == workers.end() ? std::string() : (*ill)->problem;
 }
 
 // ---- Instances ----

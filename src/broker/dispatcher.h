@@ -58,6 +58,8 @@ class Dispatcher {
   /// Of what would be more than it may hold altogether, nothing is added.
   void AddCredits(WorkerId id, std::size_t credits, TimePoint now);
   void Drain(WorkerId id);
+  /// What it says does not work with what it connects to; "" is well.
+  void ReportHealth(WorkerId id, std::string problem);
   void Disconnect(WorkerId id);
   /// The worker hands a delivery back unperformed: it goes to another, or waits. The worker itself
   /// gets nothing for a pause, which grows as long as it answers nothing.
@@ -83,6 +85,8 @@ class Dispatcher {
   static std::pair<std::string, TimePoint> WaitsForSomebody(const Execution& execution);
   std::size_t Workers() const { return workers_.size(); }
   std::size_t Workers(const std::string& instance_hash) const;
+  /// Of the first worker that has one; "" when all are well.
+  std::string Problem(const std::string& instance_hash) const;
   std::uint64_t Deliveries() const { return deliveries_; }
 
  private:
@@ -90,6 +94,7 @@ class Dispatcher {
     WorkerId id = 0;
     std::string instance_hash;
     std::string name;
+    std::string problem;
     std::set<std::string> tasks;
     std::size_t granted = 0;  // All it may hold; `credits` is what is left of it.
     std::size_t credits = 0;

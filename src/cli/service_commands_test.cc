@@ -120,6 +120,14 @@ TEST_F(ServiceCommandsTest, ListAndShowAreTablesAndDocuments) {
   EXPECT_EQ(err_, "mesg: service \"none\" is not deployed\n");
 }
 
+TEST_F(ServiceCommandsTest, AProblemIsShownBelowTheListAndInTheService) {
+  AddShop().set_problem("the database is away");
+  EXPECT_EQ(Mesg({"service", "list"}), 0);
+  EXPECT_TRUE(out_.ends_with("\n\nshop: the database is away\n")) << out_;
+  EXPECT_EQ(Mesg({"service", "show", "shop"}), 0);
+  EXPECT_NE(out_.find("the database is away"), std::string::npos) << out_;
+}
+
 TEST_F(ServiceCommandsTest, StartAndStopTakeSeveral) {
   AddShop();
   EXPECT_EQ(Mesg({"service", "start", "shop", "shop"}), 0);

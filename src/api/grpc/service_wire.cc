@@ -120,6 +120,7 @@ void ToWire(const runtime::ServiceStatus& status, bool canonical, v1::Service& w
   wire.set_open_executions(status.open_executions);
   if (record.state != engine::Instance::State::kActive) wire.set_pinned(status.open_executions);
   wire.set_managed(status.managed);
+  wire.set_problem(ToUtf8(status.problem));
 }
 
 void ToWire(const runtime::LogLine& line, v1::ServiceLogsResponse::Line& wire) {

@@ -269,6 +269,25 @@ TEST_F(ServicesServiceTest, SecretsAreNotListed) {
   EXPECT_NE(GetService().definition().canonical(), "");
 }
 
+TEST_F(ServicesServiceTest, AProblemIsShownWithoutTheSecretsInIt) {
+  class Idle final : public broker::WorkerSink {
+    void Deliver(const broker::Delivery&) override {}
+    void Cancelled(std::string_view, std::string_view) override {}
+    void Drain() override {}
+    void Flush() override {}
+  };
+  HasService("env: {URL: {required: true, secret: true}}\n");
+  v1::DeployRequest request = Folder();
+  (*request.mutable_open()->mutable_env())["URL"] = "redis://:s3cret@localhost";
+  const Deployed deployed = Deploy({request});
+  ASSERT_TRUE(deployed.status.ok()) << deployed.status.error_message();
+  std::promise<broker::WorkerId> connected;
+  broker_->ConnectWorker({deployed.service.instance_hash(), "w", {}, 1}, std::make_shared<Idle>(),
+                         [&](Result<broker::WorkerId> id) { connected.set_value(id.value_or(0)); });
+  broker_->ReportHealth(connected.get_future().get(), "redis://:s3cret@localhost is away");
+  EXPECT_EQ(GetService().problem(), "*** is away");
+}
+
 TEST_F(ServicesServiceTest, TheEnvironmentIsWhatItsProcessGets) {
   HasService();
   ASSERT_TRUE(Deploy({Folder()}).status.ok());

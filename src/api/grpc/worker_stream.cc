@@ -180,6 +180,10 @@ void WorkerStream::Received(v1::WorkerMessage& message) {
   if (worker) {
     if (message.credits() != 0) broker().AddCredits(*worker, message.credits());
     if (message.drain()) broker().DrainWorker(*worker);
+    if (message.has_health()) {
+      constexpr std::size_t kLongestProblem = 1024;
+      broker().ReportHealth(*worker, message.health().problem().substr(0, kLongestProblem));
+    }
     for (const v1::Refusal& refusal : message.refusals()) {
       broker().RefuseDelivery(*worker, refusal.delivery_id(), refusal.reason());
     }

@@ -36,6 +36,10 @@ Result<int> RunList(const Arguments&, Context& context) {
                HumanTime(service.deployed_us(), context.Now()), service.instance_hash()});
   }
   context.terminal().Print(table.Render(context.terminal()));
+  for (const Service& service : list.services()) {
+    if (service.problem().empty()) continue;
+    context.terminal().Print(fmt::format("\n{}: {}", service.name(), service.problem()));
+  }
   return 0;
 }
 
@@ -91,6 +95,7 @@ Result<int> RunShow(const Arguments& arguments, Context& context) {
                {"Version", definition.version()},
                {"State", StateName(service.state())},
                {"Reason", service.state_reason()},
+               {"Problem", service.problem()},
                {"Process", service.pid() == 0 ? "" : fmt::to_string(service.pid())},
                {"Restarts", service.restarts() == 0 ? "" : fmt::to_string(service.restarts())},
                {"Workers", fmt::to_string(service.workers())},

@@ -40,6 +40,7 @@ struct ServiceStatus {
   std::uint32_t restarts = 0;
   pid_t pid = 0;
   bool managed = false;  ///< It has something to start.
+  std::string problem;   ///< What its process says does not work, without secrets; "" is well.
 };
 
 struct DeployRequest {

@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/redactor.h"
 #include "runtime/services/deployment.h"
 
 namespace mesg::runtime {
@@ -317,12 +318,29 @@ ServiceEnvironment ServiceManager::Impl::EnvironmentOf(
   return environment;
 }
 
+std::string ServiceManager::Impl::WithoutSecrets(const broker::DeployedInstance& instance,
+                                                 const std::string& text) const {
+  if (text.empty()) return text;
+  std::vector<std::string> values;
+  for (const EnvDefinition& variable : instance.Definition().Env()) {
+    const auto set = instance.Record().env.find(variable.key);
+    if (variable.secret && set != instance.Record().env.end()) values.push_back(set->second);
+  }
+  if (const std::string& deferred = instance.Record().deferred_env; !deferred.empty()) {
+    if (const auto filled = FillEnvironment(deferred, options_.secrets)) {
+      values.insert(values.end(), filled->values.begin(), filled->values.end());
+    }
+  }
+  return Redactor(values).Text(text);
+}
+
 ServiceStatus ServiceManager::Impl::StatusOf(const broker::InstancePtr& instance,
                                              const broker::Broker::InstanceLoad& load) const {
   const engine::Instance& record = instance->Record();
   ServiceStatus status;
   status.instance = instance;
   status.workers = load.workers;
+  status.problem = WithoutSecrets(*instance, load.problem);
   status.open_executions = load.open;
   status.managed = !record.content_hash.empty();
   const auto process = supervisor_->Status(record.source->instance_hash);

@@ -66,6 +66,8 @@ class ServiceManager::Impl {
   InstanceSpec SpecOf(const broker::DeployedInstance& instance) const;
   ServiceEnvironment EnvironmentOf(const broker::DeployedInstance& instance) const;
   /// On the executor.
+  std::string WithoutSecrets(const broker::DeployedInstance& instance,
+                             const std::string& text) const;
   ServiceStatus StatusOf(const broker::InstancePtr& instance,
                          const broker::Broker::InstanceLoad& load) const;
   /// Answers with the status of `instance` as the catalog has it then. Any thread.
