@@ -20,8 +20,10 @@ namespace mesg::testing {
 namespace {
 
 constexpr int kKills = 20;
-constexpr std::size_t kHeld = 1'000;  // Delivered and unanswered at each kill, at least.
-// What an answer has crossed is in the worker's hands and has its result already.
+constexpr int kMostKills = 40;
+constexpr std::size_t kHeld = 1'000;  // Delivered and unanswered at each of these kills, at least.
+// What an answer has crossed is in the worker's hands and has its result already. On a busy machine
+// that can be nearly all of it: such a kill is one more, and does not count.
 constexpr std::size_t kSpare = 2'000;
 constexpr std::size_t kKeep = 4'000;
 constexpr std::uint64_t kOpen = 8'000;
@@ -42,20 +44,15 @@ tasks:
       n: {type: Number}
 )";
 
-/// What Core acknowledged before a kill has to be in the store that the kill left. `least` becomes
-/// the number of executions that were delivered and unanswered, if it is lower.
+/// What Core acknowledged before a kill has to be in the store that the kill left. `unanswered`
+/// becomes the number of executions that were delivered and had no result.
 void CheckStore(const CoreProcess& core, const std::set<std::string>& held,
                 const std::map<std::string, std::uint64_t>& acknowledged, int round,
-                std::size_t& least) {
+                std::size_t& unanswered) {
   const Result<StoredExecutions> stored = ReadStoredExecutions(core.home() / "data");
   ASSERT_TRUE(stored) << stored.error().message;
-  const auto unanswered = static_cast<std::size_t>(std::ranges::count_if(
+  unanswered = static_cast<std::size_t>(std::ranges::count_if(
       held, [&](const std::string& id) { return stored->open.contains(id); }));
-  least = std::min(least, unanswered);
-  const auto finished = std::ranges::count_if(
-      held, [&](const std::string& id) { return stored->closed.contains(id); });
-  EXPECT_GE(unanswered, kHeld) << "round " << round << ": of " << held.size()
-                               << " held by the worker " << finished << " have a result";
   const auto lost = std::ranges::count_if(acknowledged, [&](const auto& execution) {
     return !stored->open.contains(execution.first) && !stored->closed.contains(execution.first);
   });
@@ -91,7 +88,9 @@ TEST(KillTest, TwentyKillsUnderLoadLoseAndDoubleNothing) {
   Emitter emitter(core.endpoint(), token);
 
   std::size_t least = SIZE_MAX;
-  for (int round = 1; round <= kKills; ++round) {
+  int round = 0;
+  for (int counted = 0; counted < kKills;) {
+    ASSERT_LT(round++, kMostKills) << "only " << counted << " with enough that was unanswered";
     const std::uint64_t events_before = emitter.Acknowledged();
     const std::size_t results_before = results.Heard();
     const std::size_t heard_before = events.Heard();
@@ -104,7 +103,12 @@ TEST(KillTest, TwentyKillsUnderLoadLoseAndDoubleNothing) {
         << round << ": no progress; " << emitter.Failure() << requester.Failure() << core.Log();
     const auto acknowledged = requester.Acknowledged();
     core.Kill();
-    CheckStore(core, worker.Held(), acknowledged, round, least);
+    std::size_t unanswered = 0;
+    CheckStore(core, worker.Held(), acknowledged, round, unanswered);
+    if (unanswered >= kHeld) {
+      ++counted;
+      least = std::min(least, unanswered);
+    }
     ASSERT_TRUE(core.Start()) << "round " << round << ": " << core.Log();
   }
 
@@ -143,7 +147,7 @@ TEST(KillTest, TwentyKillsUnderLoadLoseAndDoubleNothing) {
   EXPECT_EQ(std::set<std::string>(told.begin(), told.end()).size(), requested);
   EXPECT_EQ(results.Complaint(), "");
 
-  std::cout << kKills << " kills, each with at least " << least
+  std::cout << round << " kills, " << kKills << " of them with at least " << least
             << " executions delivered and unanswered: " << emitted << " events, " << requested
             << " executions, " << events.Redelivered() + results.Redelivered()
             << " items heard again before their acknowledgement was durable\n";
