@@ -240,11 +240,30 @@ TEST_F(AppCommandsTest, WhatCannotBeMeantIsRefusedBeforeAnythingIsDone) {
 
 TEST_F(AppCommandsTest, AServiceThatIsNotDeployedIsNamed) {
   Uses("shop", "shop");
+  core_.Refuse("Deploy", NotFound("no service called \"shop\" comes with this Core"));
   EXPECT_EQ(Mesg({"app", "deploy", File()}), 1);
   EXPECT_NE(err_.find("service \"shop\", which the application calls shop, is not deployed"),
             std::string::npos)
       << err_;
   EXPECT_TRUE(core_.heard().applications.empty());
+}
+
+TEST_F(AppCommandsTest, AServiceThatComesWithCoreIsDeployedByItsName) {
+  HasFolder("share/mesg/services/email");
+  Uses("plain", "email", false);
+  (*Uses("own", "email", false).mutable_env())["FROM"] = "shop@example.org";
+  Deploys("email", "e1");
+  core_.script.deployed.back().set_state(v1::Service::RUNNING);
+  core_.script.services.erase("email");  // Not before.
+  Deploys("alerts-own", "e2");
+  core_.script.validation = application_;
+  EXPECT_EQ(Mesg({"app", "deploy", File()}), 0) << err_;
+  const auto heard = core_.heard();
+  ASSERT_EQ(heard.deployments.size(), 2U);
+  EXPECT_EQ(heard.deployments[0].available(), "email");
+  EXPECT_EQ(heard.deployments[0].name(), "");
+  EXPECT_EQ(heard.deployments[1].available(), "email");
+  EXPECT_EQ(heard.deployments[1].name(), "alerts-own");
 }
 
 TEST_F(AppCommandsTest, AServiceThatDoesNotRunEndsTheDeployment) {

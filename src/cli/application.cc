@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "cli/deployment.h"
 #include "cli/inputs.h"
+#include "cli/installation.h"
 #include "cli/json_text.h"
 
 namespace mesg::cli {
@@ -39,6 +40,21 @@ Result<void> ReadContracts(CheckedApplication& application, Context& context,
         MESG_TRY(ReadFileOrInput(definition.string(), context.terminal()));
   }
   return {};
+}
+
+/// The contracts of what is not deployed and comes with MESG. True when there are some.
+bool ReadAvailable(CheckedApplication& application, Context& context) {
+  bool some = false;
+  for (const ApplicationOutline::Use& use : application.outline().services()) {
+    if (use.resolved() || KindOf(use.use()) != UseKind::kName) continue;
+    const auto folder = FindAvailable(context.executable(), use.use());
+    if (!folder) continue;
+    const auto text = ReadFileOrInput((*folder / "mesg.yml").string(), context.terminal());
+    if (!text) continue;
+    (*application.request.mutable_definitions())[use.alias()] = *text;
+    some = true;
+  }
+  return some;
 }
 
 std::vector<std::string> Unresolved(const ApplicationOutline& outline) {
@@ -136,6 +152,22 @@ fs::path CheckedApplication::PathOf(const ApplicationOutline::Use& use) const {
   return (folder / use.use()).lexically_normal();
 }
 
+namespace {
+
+/// Checks once more, with what Core knows. Wrong is what the result says.
+Result<void> AskCore(CheckedApplication& application, Context& context) {
+  auto answer = context.client().ValidateApplication(application.request);
+  if (!answer && answer.error().reason == kCoreNotRunning) {
+    application.core_answered = false;
+    return {};
+  }
+  if (!answer) return std::move(answer).error();
+  application.found = *std::move(answer);
+  return {};
+}
+
+}  // namespace
+
 Result<CheckedApplication> CheckApplication(const std::string& what, Context& context) {
   CheckedApplication application;
   std::error_code error;
@@ -153,21 +185,18 @@ Result<CheckedApplication> CheckApplication(const std::string& what, Context& co
   std::vector<Diagnostic> missing;
   MESG_TRY(ReadContracts(application, context, missing));
   application.found = context.Validate(application.request);
-  application.unchecked = Unresolved(application.outline());
   const bool only_paths =
       std::ranges::all_of(application.outline().services(),
                           [](const auto& use) { return KindOf(use.use()) == UseKind::kPath; });
-  if (!application.unchecked.empty() && !only_paths) {
-    auto answer = context.client().ValidateApplication(application.request);
-    if (answer) {
-      application.found = *std::move(answer);
-      application.unchecked = Unresolved(application.outline());
-    } else if (answer.error().reason == kCoreNotRunning) {
-      application.core_answered = false;
-    } else {
-      return std::move(answer).error();
+  if (!Unresolved(application.outline()).empty() && !only_paths) {
+    MESG_TRY(AskCore(application, context));
+    // What is deployed goes before what could be.
+    if (ReadAvailable(application, context)) {
+      application.found = context.Validate(application.request);
+      if (application.core_answered) MESG_TRY(AskCore(application, context));
     }
   }
+  application.unchecked = Unresolved(application.outline());
   for (Diagnostic& one : missing) *application.found.add_errors() = std::move(one);
   return application;
 }

@@ -15,7 +15,7 @@ namespace mesg::cli {
 
 /// How a file names a service.
 enum class UseKind : std::uint8_t {
-  kName,  ///< One that is deployed, by name or hash.
+  kName,  ///< One that is deployed, by name or hash, or that comes with MESG.
   kPath,  ///< A folder or an archive beside the file: with a slash, or a .tar.gz.
   kUrl,
 };
@@ -36,9 +36,9 @@ struct CheckedApplication {
   std::filesystem::path PathOf(const ::mesg::v1::ApplicationOutline::Use& use) const;
 };
 
-/// Reads and checks a file (of a folder, its app.yml) with the folders it names, by Core too when
-/// services stand elsewhere. Wrong is what the result says; an error is only that it could not be
-/// found out.
+/// Reads and checks a file (of a folder, its app.yml) with the folders it names and the services
+/// that come with MESG, by Core too when services stand elsewhere. Wrong is what the result says;
+/// an error is only that it could not be found out.
 Result<CheckedApplication> CheckApplication(const std::string& what, Context& context);
 
 /// Each error and warning on a line of the output, "FILE:LINE:COLUMN: PATH: MESSAGE", and what was

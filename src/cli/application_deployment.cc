@@ -1,6 +1,9 @@
 #include "cli/application_deployment.h"
 
+#include <optional>
+
 #include "cli/deployment.h"
+#include "cli/installation.h"
 #include "cli/show.h"
 
 namespace mesg::cli {
@@ -13,14 +16,19 @@ std::string OwnName(const CheckedApplication& application, const ApplicationOutl
   return application.outline().name() + "-" + use.alias();
 }
 
-/// One that is used as it is.
-Result<Service> Known(const ApplicationOutline::Use& use, Context& context) {
+/// One that is deployed; nothing when none of that name is.
+Result<std::optional<Service>> Known(const ApplicationOutline::Use& use, Context& context) {
   Result<Service> service = context.client().GetService(use.use());
-  if (service || service.error().code != Code::kNotFound) return service;
+  if (service) return std::optional(*std::move(service));
+  if (service.error().code == Code::kNotFound) return std::optional<Service>();
+  return std::move(service).error();
+}
+
+Error Unknown(const ApplicationOutline::Use& use, const Error& why) {
   return NotFound(
-      "service \"{}\", which the application calls {}, is not deployed: deploy it with `mesg "
-      "service deploy SOURCE --start`, or let the file say where it is (use: ./{})",
-      use.use(), use.alias(), use.use());
+      "service \"{}\", which the application calls {}, is not deployed, and {}: deploy it with "
+      "`mesg service deploy SOURCE --start`, or let the file say where it is (use: ./{})",
+      use.use(), use.alias(), why.message, use.use());
 }
 
 Result<Service> DeployOne(const CheckedApplication& application, const ApplicationValues& values,
@@ -29,8 +37,12 @@ Result<Service> DeployOne(const CheckedApplication& application, const Applicati
   std::string from = use.use();
   switch (KindOf(use.use())) {
     case UseKind::kName: {
-      const Service known = MESG_TRY(Known(use, context));
-      open.set_service(known.instance_hash());
+      const std::optional<Service> known = MESG_TRY(Known(use, context));
+      if (known) {
+        open.set_service(known->instance_hash());
+      } else {
+        open.set_available(use.use());
+      }
       break;
     }
     case UseKind::kPath:
@@ -46,6 +58,9 @@ Result<Service> DeployOne(const CheckedApplication& application, const Applicati
     open.mutable_template_env()->insert(values.env.begin(), values.env.end());
   }
   Result<Service> service = Deploy(context, from, open);
+  if (!service && open.has_available() && service.error().code == Code::kNotFound) {
+    return Unknown(use, service.error());
+  }
   if (!service) {
     return Annotate(std::move(service).error(), fmt::format("service {}", use.alias()));
   }
@@ -104,9 +119,11 @@ Result<void> DeployServices(const CheckedApplication& application, const Applica
   std::set<std::string> known;
   for (const Service& service : before.services()) known.insert(service.name());
   for (const ApplicationOutline::Use& use : application.outline().services()) {
-    const bool as_it_is = KindOf(use.use()) == UseKind::kName && use.env().empty();
-    const Service service = as_it_is ? MESG_TRY(Known(use, context))
-                                     : MESG_TRY(DeployOne(application, values, use, context));
+    const bool by_name = KindOf(use.use()) == UseKind::kName && use.env().empty();
+    std::optional<Service> as_it_is;
+    if (by_name) as_it_is = MESG_TRY(Known(use, context));
+    const Service service =
+        as_it_is ? *as_it_is : MESG_TRY(DeployOne(application, values, use, context));
     services.names[use.alias()] = service.name();
     if (!known.contains(service.name())) services.made.insert(service.name());
     TellIdle(use, service, context);
@@ -122,9 +139,14 @@ Result<ApplicationServices> PlanServices(const CheckedApplication& application, 
       continue;
     }
     switch (KindOf(use.use())) {
-      case UseKind::kName:
-        services.names[use.alias()] = MESG_TRY(Known(use, context)).name();
+      case UseKind::kName: {
+        const std::optional<Service> known = MESG_TRY(Known(use, context));
+        if (!known && !FindAvailable(context.executable(), use.use())) {
+          return Unknown(use, NotFound("none that comes with MESG is called so"));
+        }
+        services.names[use.alias()] = known ? known->name() : use.use();
         break;
+      }
       case UseKind::kPath: {
         // Of an archive only deploying tells the sid.
         const auto definition = DefinitionIn(application.PathOf(use).string(), context);

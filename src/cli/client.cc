@@ -244,6 +244,11 @@ Result<v1::ListServicesResponse> Client::ListServices() {
                            v1::ListServicesRequest());
 }
 
+Result<v1::ListAvailableServicesResponse> Client::ListAvailableServices() {
+  return connection_->Call(*connection_->services, &v1::Services::Stub::ListAvailable,
+                           v1::ListAvailableServicesRequest());
+}
+
 Result<v1::Service> Client::GetService(const std::string& service) {
   v1::GetServiceRequest request;
   request.set_service(service);

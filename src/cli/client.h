@@ -44,6 +44,7 @@ class Client {
       const std::function<void(const v1::DeployResponse::Progress&)>& on_progress,
       std::stop_token stop);
   Result<v1::ListServicesResponse> ListServices();
+  Result<v1::ListAvailableServicesResponse> ListAvailableServices();
   Result<v1::Service> GetService(const std::string& service);
   Result<v1::Service> StartService(const std::string& service);
   Result<v1::Service> StopService(const std::string& service);

@@ -135,6 +135,11 @@ struct FakeCore::Server final : v1::Admin::Service,
     for (const auto& [name, service] : script.services) *out->add_services() = service;
     return Called("ListServices");
   }
+  grpc::Status ListAvailable(ServerContext*, const v1::ListAvailableServicesRequest*,
+                             v1::ListAvailableServicesResponse* out) override {
+    *out = script.available;
+    return Called("ListAvailable");
+  }
   grpc::Status Get(ServerContext*, const v1::GetServiceRequest* in, v1::Service* out) override {
     return Found("GetService", in->service(), out);
   }

@@ -36,6 +36,7 @@ class FakeCore {
   struct Script {
     v1::StatusResponse status;
     std::map<std::string, v1::Service> services;  ///< By name.
+    v1::ListAvailableServicesResponse available;
     std::vector<v1::ServiceLogsResponse::Line> log;
     /// One listener after the other gets one of these; a listener beyond them waits for ever.
     struct Listening {

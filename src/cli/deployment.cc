@@ -30,6 +30,10 @@ Result<void> SetSource(const std::string& what, Context& context, DeployRequest:
   }
   std::error_code error;
   const auto path = std::filesystem::canonical(what, error);
+  if (error && IsName(what)) {
+    open.set_available(what);
+    return {};
+  }
   if (error) {
     return NotFound(
         "there is no folder or file {}: give a folder with a mesg.yml, a .tar.gz or a URL", what);
@@ -54,13 +58,19 @@ Result<void> SetSource(const std::string& what, Context& context, DeployRequest:
 
 }  // namespace
 
+bool IsName(const std::string& what) {
+  const bool archive = what.ends_with(".tar.gz") || what.ends_with(".tgz");
+  return !IsUrl(what) && !archive && what.find('/') == std::string::npos && !what.starts_with('.');
+}
+
 bool IsUrl(const std::string& what) {
   return what.find("://") != std::string::npos || what.starts_with("git@");
 }
 
 Result<Service> Deploy(Context& context, const std::string& what, DeployRequest::Open open) {
   std::ifstream archive;
-  if (!open.has_service()) MESG_TRY(SetSource(what, context, open, archive));
+  const bool known = open.has_service() || open.has_available();
+  if (!known) MESG_TRY(SetSource(what, context, open, archive));
   const auto next_chunk = [&]() -> Result<std::string> {
     std::string chunk(kChunk, '\0');
     archive.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
@@ -78,8 +88,12 @@ Result<Service> Deploy(Context& context, const std::string& what, DeployRequest:
     }
   };
   using Next = std::function<Result<std::string>()>;
-  return context.client().Deploy(open, open.archive() ? Next(next_chunk) : Next(NoChunk),
-                                 on_progress, context.stop());
+  auto deployed = context.client().Deploy(open, open.archive() ? Next(next_chunk) : Next(NoChunk),
+                                          on_progress, context.stop());
+  if (!known && open.has_available() && !deployed && deployed.error().code == Code::kNotFound) {
+    return NotFound("there is no folder or file {}, and {}", what, deployed.error().message);
+  }
+  return deployed;
 }
 
 Result<::mesg::v1::Definition> DefinitionIn(const std::string& folder, Context& context) {

@@ -7,9 +7,10 @@
 
 namespace mesg::cli {
 
-/// Brings a service in, with its steps shown on a terminal. `what` is a folder, a .tar.gz file, or
-/// an http(s) or git URL. A folder is read by Core itself, so it must be on this machine; a file is
-/// sent. Where `open` names a service already, `what` is only for people.
+/// Brings a service in, with its steps shown on a terminal. `what` is a folder, a .tar.gz file, an
+/// http(s) or git URL, or the name of a service that comes with Core. A folder is read by Core
+/// itself, so it must be on this machine; a file is sent. Where `open` names a service already,
+/// `what` is only for people.
 Result<::mesg::v1::Service> Deploy(Context& context, const std::string& what,
                                    ::mesg::v1::DeployRequest::Open open);
 
@@ -18,6 +19,9 @@ Result<::mesg::v1::DeployRequest::Open> OpenFrom(const Arguments& arguments, Con
 
 /// The options OpenFrom reads, but --start.
 std::vector<Option> DeployOptions();
+
+/// True for what can be the name of a service and no path, archive or URL.
+bool IsName(const std::string& what);
 
 /// The definition in the folder's mesg.yml, checked without Core. InvalidArgument names the first
 /// mistake with its place.

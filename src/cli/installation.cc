@@ -58,6 +58,13 @@ std::optional<Path> FindHelper(const Path& executable, const char* name) {
   return helper;
 }
 
+std::optional<Path> FindAvailable(const Path& executable, const std::string& name) {
+  if (name.empty() || name.starts_with('.') || name.find('/') != std::string::npos) return {};
+  Path folder = PrefixOf(executable) / "share" / "mesg" / "services" / name;
+  if (!Exists(folder / "mesg.yml")) return std::nullopt;
+  return folder;
+}
+
 std::optional<SdkJs> FindSdkJs(const Path& executable) {
   const auto checkout = Above(executable, "sdk/js/package.json");
   std::vector<Path> places = {PrefixOf(executable) / "share" / "mesg" / "sdk-js"};

@@ -16,6 +16,10 @@ inline constexpr std::array<const char*, 2> kHelpers = {"mesg-fetch", "mesg-guar
 std::optional<std::filesystem::path> FindHelper(const std::filesystem::path& executable,
                                                 const char* name);
 
+/// The folder of a service that comes with MESG, by its name: PREFIX/share/mesg/services/NAME.
+std::optional<std::filesystem::path> FindAvailable(const std::filesystem::path& executable,
+                                                   const std::string& name);
+
 /// The JavaScript library's folder: PREFIX/share/mesg/sdk-js when installed, else sdk/js of the
 /// checkout that the build tree of `executable` lies in.
 struct SdkJs {

@@ -128,6 +128,29 @@ TEST_F(ServiceCommandsTest, AProblemIsShownBelowTheListAndInTheService) {
   EXPECT_NE(out_.find("the database is away"), std::string::npos) << out_;
 }
 
+TEST_F(ServiceCommandsTest, WhatComesWithCoreIsListedAndDeployedByName) {
+  v1::Definition& email = *core_.script.available.add_services();
+  email.set_sid("email");
+  email.set_version("0.1.0");
+  email.set_description("Sends and receives mail.");
+  EXPECT_EQ(Mesg({"service", "list", "--available"}), 0);
+  EXPECT_EQ(out_,
+            "NAME   VERSION  DESCRIPTION\n"
+            "email  0.1.0    Sends and receives mail.\n");
+  EXPECT_EQ(Mesg({"service", "list", "--available", "--json"}), 0);
+  EXPECT_TRUE(out_.starts_with(R"({"services":[{"sid":"email",)")) << out_;
+
+  AddShop();
+  EXPECT_EQ(Mesg({"service", "deploy", "email"}), 0) << err_;
+  EXPECT_EQ(core_.heard().deployments.back().available(), "email");
+  core_.Refuse("Deploy", NotFound("no service called \"emial\" comes with this Core"));
+  EXPECT_EQ(Mesg({"service", "deploy", "emial"}), 1);
+  EXPECT_EQ(
+      err_,
+      "mesg: there is no folder or file emial, and no service called \"emial\" comes with this "
+      "Core\n");
+}
+
 TEST_F(ServiceCommandsTest, StartAndStopTakeSeveral) {
   AddShop();
   EXPECT_EQ(Mesg({"service", "start", "shop", "shop"}), 0);

@@ -78,6 +78,7 @@ runtime::ServiceManager::Options ServiceOptions(const Config& config,
                                                 std::string endpoint) {
   return {.endpoint = std::move(endpoint),
           .standard_services = installation.services,
+          .available_services = installation.available,
           .deployments = config.deployments,
           .fetcher = {.content_directory = config.directories.data / "services" / "content",
                       .helper_program = installation.helpers / "mesg-fetch",
@@ -113,7 +114,7 @@ void SayReady(const StartReport& report, const Config& config, Duration took) {
 Installation Installation::Of(const fs::path& executable) {
   const fs::path prefix = executable.parent_path().parent_path();
   const fs::path helpers = prefix / "libexec" / "mesg";
-  return {helpers, helpers / "services", MESG_VERSION};
+  return {helpers, helpers / "services", prefix / "share" / "mesg" / "services", MESG_VERSION};
 }
 
 Result<void> RunCore(const Config& config, const Installation& installation) {

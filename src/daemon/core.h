@@ -9,8 +9,9 @@ namespace mesg::daemon {
 
 /// Where what belongs to this installation lies.
 struct Installation {
-  std::filesystem::path helpers;   ///< mesg-fetch, mesg-guard.
-  std::filesystem::path services;  ///< Programs of the services that come with MESG.
+  std::filesystem::path helpers;    ///< mesg-fetch, mesg-guard.
+  std::filesystem::path services;   ///< Programs of the services that come with MESG.
+  std::filesystem::path available;  ///< Their definitions, a folder each.
   std::string version;
 
   /// Of the program at PREFIX/bin/mesg.

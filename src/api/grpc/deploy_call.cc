@@ -93,11 +93,16 @@ Result<void> DeployCall::Opened(const v1::DeployRequest::Open& open) {
     case v1::DeployRequest::Open::kService:
       wanted_.from = runtime::DeployRequest::Deployed{open.service()};
       return {};
+    case v1::DeployRequest::Open::kAvailable:
+      wanted_.from = runtime::DeployRequest::Available{open.available()};
+      return {};
     case v1::DeployRequest::Open::FROM_NOT_SET:
       break;
   }
-  return At(InvalidArgument("expected a folder, a url, an archive or a service, got none"),
-            "open.from");
+  return At(
+      InvalidArgument(
+          "expected a folder, a url, an archive, a service or one that is available, got none"),
+      "open.from");
 }
 
 void DeployCall::StopUpload() {

@@ -47,6 +47,16 @@ class ServicesService final : public v1::Services::CallbackService {
     });
   }
 
+  Reactor* ListAvailable(Call* call, const v1::ListAvailableServicesRequest*,
+                         v1::ListAvailableServicesResponse* response) override {
+    return Guarded(call, [&](const UnaryCallPtr& reactor) {
+      for (const ServiceDefinition& definition : services_.Available()) {
+        ToWire(definition, false, *response->add_services());
+      }
+      reactor->Finish(grpc::Status::OK);
+    });
+  }
+
   Reactor* Get(Call* call, const v1::GetServiceRequest* request, v1::Service* response) override {
     return Guarded(call, [&](const UnaryCallPtr& reactor) {
       services_.Get(request->service(), AnswerWith(reactor, response));

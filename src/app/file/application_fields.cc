@@ -29,7 +29,10 @@ template <>
 const std::vector<R::Field<ServiceUse>>& R::Fields() {
   using S = ServiceUse;
   static const std::vector<Field<S>> fields = {
-      {"use", "service, required", "A name, hash, folder, archive or git URL.",
+      {"use", "service, required",
+       "A name, hash, folder, archive or git URL. A name is of a deployed service, else of one "
+       "that "
+       "comes with Core.",
        &R::ReadTextField<S, &S::use>},
       {"env", "mapping of texts", "Its environment; $inputs, $env and $secrets may be used.",
        &R::ReadServiceEnv},

@@ -15,7 +15,25 @@ namespace {
 
 using v1::Service;
 
-Result<int> RunList(const Arguments&, Context& context) {
+Result<int> ListAvailable(Context& context) {
+  const v1::ListAvailableServicesResponse list = MESG_TRY(context.client().ListAvailableServices());
+  if (context.json()) {
+    context.Print(list);
+    return 0;
+  }
+  Table table({"NAME", "VERSION", "DESCRIPTION"});
+  for (const v1::Definition& service : list.services()) {
+    table.Add({service.sid(), service.version(), service.description()});
+  }
+  context.terminal().Print(table.Render(context.terminal()));
+  context.Tell(
+      "\nDeploy one with `mesg service deploy NAME --start`, or say `use: NAME` in an "
+      "application file. What it\ntells and does: `mesg service docs NAME`.");
+  return 0;
+}
+
+Result<int> RunList(const Arguments& arguments, Context& context) {
+  if (arguments.Has("--available")) return ListAvailable(context);
   const v1::ListServicesResponse list = MESG_TRY(context.client().ListServices());
   if (context.json()) {
     context.Print(list);
@@ -23,8 +41,8 @@ Result<int> RunList(const Arguments&, Context& context) {
   }
   if (list.services().empty()) {
     context.Tell(
-        "No service is deployed: try `mesg service init hello`, then `mesg service deploy hello "
-        "--start`.");
+        "No service is deployed: see `mesg service list --available`, or write one with `mesg "
+        "service init hello`.");
     return 0;
   }
   Table table({"NAME", "STATE", "VERSION", "WORKERS", "OPEN", "DEPLOYED", "INSTANCE"});
@@ -215,10 +233,12 @@ std::vector<Command> ServiceCommands() {
       ServiceDevCommand(),
       {.path = "service list",
        .summary = "List the services and how they are",
-       .details = "",
-       .example = "mesg service list",
+       .details =
+           "Those that come with Core need no source: an application names them (use: NAME), "
+           "and\n`mesg service deploy NAME` brings them in.",
+       .example = "mesg service list\nmesg service list --available",
        .positionals = {},
-       .options = {},
+       .options = {{"--available", "", "What comes with Core and can be deployed by name"}},
        .run = RunList},
       {.path = "service show",
        .summary = "Show one service: its state, events, tasks and variables",

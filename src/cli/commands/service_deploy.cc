@@ -86,9 +86,11 @@ Command ServiceDeployCommand() {
       .example =
           "mesg service deploy ./hello --start\n"
           "mesg service deploy https://example.org/service.git#v1 --env API_KEY",
-      .positionals = {{"SOURCE",
-                       "A folder, a .tar.gz file, an http(s) or git URL with an optional #ref (.)",
-                       Positional::Count::kOptional}},
+      .positionals =
+          {{"SOURCE",
+            "A folder, a .tar.gz file, an http(s) or git URL with an optional #ref, or the "
+            "name of one that comes with Core (.)",
+            Positional::Count::kOptional}},
       .options = std::move(options),
       .run = RunDeploy};
 }

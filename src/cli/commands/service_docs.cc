@@ -9,18 +9,22 @@
 #include "cli/commands/service.h"
 #include "cli/context.h"
 #include "cli/deployment.h"
+#include "cli/installation.h"
 #include "cli/json_text.h"
 
 namespace mesg::cli {
 namespace {
 
-/// The definition in a folder, as Core reads it, or of a deployed service.
+/// The definition in a folder, as Core reads it, or of a service that is deployed or comes with
+/// MESG.
 Result<v1::Definition> DefinitionOf(const std::string& source, bool is_folder, Context& context) {
-  if (!is_folder) {
-    const v1::Service service = MESG_TRY(context.client().GetService(source));
-    return service.definition();
+  if (is_folder) return DefinitionIn(source, context);
+  const auto service = context.client().GetService(source);
+  if (service) return service->definition();
+  if (const auto available = FindAvailable(context.executable(), source)) {
+    return DefinitionIn(available->string(), context);
   }
-  return DefinitionIn(source, context);
+  return service.error();
 }
 
 Result<int> RunDocs(const Arguments& arguments, Context& context) {
@@ -61,11 +65,10 @@ Command ServiceDocsCommand() {
   return {.path = "service docs",
           .summary = "Write a service's README.md from its definition",
           .details =
-              "For a folder it writes README.md there and asks before it overwrites one; for a "
-              "deployed\n"
-              "service it prints.",
+              "For a folder it writes README.md there and asks before it overwrites one; that of a "
+              "service\nwhich is deployed or comes with Core it prints.",
           .example = "mesg service docs ./hello --force\nmesg service docs webhook",
-          .positionals = {{"SOURCE", "A folder with a mesg.yml, or a deployed service (.)",
+          .positionals = {{"SOURCE", "A folder with a mesg.yml, or the name of a service (.)",
                            Positional::Count::kOptional}},
           .options = {{"-f,--force", "", "Overwrite README.md without asking"},
                       {"--print", "", "Print it instead of writing it"}},

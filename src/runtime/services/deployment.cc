@@ -61,6 +61,11 @@ Result<Fetched> Deployment::Fetch(DeployRequest& request, std::string& origin) c
     origin = "archive";
     return (*upload)->Finish(progress, stop_);
   }
+  if (const auto* available = std::get_if<DeployRequest::Available>(&request.from)) {
+    const Origin folder{Origin::Kind::kFolder, MESG_TRY(rooms_.available.Find(available->name))};
+    origin = "comes with MESG";
+    return rooms_.fetcher.Fetch(folder, progress, stop_);
+  }
   const Origin from = MESG_TRY(Origin::Parse(std::get<std::string>(request.from)));
   origin = from.Text();
   return rooms_.fetcher.Fetch(from, progress, stop_);

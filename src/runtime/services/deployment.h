@@ -8,6 +8,7 @@
 #include "model/service_definition.h"
 #include "runtime/fetch/fetcher.h"
 #include "runtime/process/supervisor.h"
+#include "runtime/services/available_services.h"
 #include "runtime/services/name_locks.h"
 #include "runtime/services/service_manager.h"
 
@@ -20,6 +21,7 @@ class Deployment {
  public:
   struct Rooms {
     const Fetcher& fetcher;
+    const AvailableServices& available;
     const Supervisor& supervisor;
     broker::Broker& broker;
     NameLocks& names;

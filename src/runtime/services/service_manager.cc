@@ -83,6 +83,10 @@ void ServiceManager::Deploy(DeployRequest request, Progress progress, std::stop_
   if (!admitted) answer(admitted.error());
 }
 
+std::vector<ServiceDefinition> ServiceManager::Available() const {
+  return impl_->available_.List();
+}
+
 void ServiceManager::List(Reply<std::vector<ServiceStatus>> reply) {
   struct Listing {
     explicit Listing(Reply<std::vector<ServiceStatus>> the_reply) : answer(std::move(the_reply)) {}

@@ -48,8 +48,12 @@ struct DeployRequest {
   struct Deployed {
     std::string service;
   };
+  /// One that comes with MESG, by name.
+  struct Available {
+    std::string name;
+  };
   /// What Origin::Parse reads, or an archive that has arrived.
-  using From = std::variant<std::string, std::unique_ptr<ArchiveUpload>, Deployed>;
+  using From = std::variant<std::string, std::unique_ptr<ArchiveUpload>, Deployed, Available>;
 
   From from;
   std::map<std::string, std::string> env;
@@ -88,6 +92,8 @@ class ServiceManager {
     std::string endpoint;  ///< What services connect to: "127.0.0.1:50052".
     /// Where the services that come with MESG are; first in the PATH of every service.
     std::filesystem::path standard_services;
+    /// A folder for each of them, with its mesg.yml.
+    std::filesystem::path available_services;
     app::Deferred::Secrets secrets = {};  ///< For environments; any thread. None: none is set.
     std::size_t deployments = 4;          ///< At once; more are ResourceExhausted.
     Fetcher::Options fetcher;
@@ -122,6 +128,9 @@ class ServiceManager {
 
   /// Deployments that run right now.
   std::size_t Deploying() const;
+
+  /// What can be deployed by name because it comes with MESG. Reads the disk.
+  std::vector<ServiceDefinition> Available() const;
 
   /// Ordered by name, draining ones behind the active of their name.
   void List(Reply<std::vector<ServiceStatus>> reply);

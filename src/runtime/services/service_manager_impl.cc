@@ -49,6 +49,7 @@ void LogChange(const InstanceStatus& status) {
 
 ServiceManager::Impl::Impl(Options options, broker::Broker& broker, Fetcher fetcher)
     : options_(std::move(options)),
+      available_(options_.available_services),
       path_(PathOf(options_)),
       broker_(broker),
       fetcher_(std::move(fetcher)) {}
@@ -228,7 +229,8 @@ void ServiceManager::Impl::Deploy(DeployRequest request, Progress progress, std:
     auto deployed = [&] {
       const std::shared_lock lock(content_);
       garbage_ = true;
-      return Deployment({fetcher_, *supervisor_, broker_, names_}, progress, either.get_token())
+      return Deployment({fetcher_, available_, *supervisor_, broker_, names_}, progress,
+                        either.get_token())
           .Run(std::move(*shared));
     }();
     if (!deployed) {

@@ -13,6 +13,7 @@
 
 #include "base/guarded.h"
 #include "runtime/services/answer.h"
+#include "runtime/services/available_services.h"
 #include "runtime/services/executor.h"
 #include "runtime/services/name_locks.h"
 #include "runtime/services/service_manager.h"
@@ -93,6 +94,7 @@ class ServiceManager::Impl {
   };
 
   const Options options_;
+  const AvailableServices available_;
   const std::string path_;  ///< Of services, standard services first.
   broker::Broker& broker_;
   Fetcher fetcher_;
