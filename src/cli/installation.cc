@@ -34,9 +34,20 @@ bool IsBuilt(const Path& sdk) {
   return Exists(sdk / "dist" / "index.js") && Exists(sdk / "node_modules");
 }
 
+/// Whether an ignore file leaves out package.json, alone or with all but what it takes back: such a
+/// service is built elsewhere, and npm has no part in its deployment.
+bool LeavesPackageOut(const Path& ignore) {
+  std::ifstream lines(ignore);
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "*" || line == "package.json" || line == "/package.json") return true;
+  }
+  return false;
+}
+
 /// The folder behind "dependencies": {"@mesg/sdk": "file:FOLDER"}; empty when there is none. What
 /// npm will refuse is left to npm.
 Path SdkJsOf(const Path& service) {
+  if (LeavesPackageOut(service / ".mesgignore")) return {};
   std::ostringstream text;
   text << std::ifstream(service / "package.json", std::ios::binary).rdbuf();
   google::protobuf::Struct package;

@@ -276,6 +276,9 @@ TEST_F(MainTest, WhatNeedsTheJavaScriptLibrarySaysHowToBuildIt) {
   EXPECT_NE(err_.find(" takes @mesg/sdk from " + sdk.string() + ", where it is not"),
             std::string::npos)
       << err_;
+  // What is not deployed needs nothing.
+  std::ofstream(folder_ / "hello" / ".mesgignore") << "*\n!mesg.yml\n";
+  EXPECT_EQ(Mesg({"service", "deploy", hello}), 0) << err_;
 }
 
 // In a checkout there is a script for it, which is quick when there is nothing to do.
