@@ -65,6 +65,16 @@ std::string Task(const v1::TaskDefinition& task) {
   return out;
 }
 
+/// "Number", or the values it may have.
+std::string TypeOf(const v1::EnvDefinition& variable) {
+  if (variable.choices().empty()) return variable.type();
+  std::string all;
+  for (const std::string& choice : variable.choices()) {
+    all += fmt::format("{}`{}`", all.empty() ? "" : ", ", Cell(choice));
+  }
+  return all;
+}
+
 }  // namespace
 
 std::string ServiceDocs(const v1::Definition& definition) {
@@ -78,13 +88,14 @@ std::string ServiceDocs(const v1::Definition& definition) {
                          : fmt::format(" Source: <{}>.", definition.repository()));
   out += fmt::format("```sh\nmesg service deploy . --start\n```\n\n");
   if (!definition.env().empty()) {
-    out += "## Environment\n\n| Variable | Default | | Description |\n|---|---|---|---|\n";
+    out +=
+        "## Environment\n\n| Variable | Type | Default | | Description |\n|---|---|---|---|---|\n";
     for (const v1::EnvDefinition& variable : definition.env()) {
       const std::string value = variable.secret() || variable.value().empty()
                                     ? (variable.secret() ? "secret" : "")
                                     : fmt::format("`{}`", Cell(variable.value()));
       out +=
-          fmt::format("| `{}` | {} | {} | {} |\n", variable.key(), value,
+          fmt::format("| `{}` | {} | {} | {} | {} |\n", variable.key(), TypeOf(variable), value,
                       variable.required() ? "required" : "optional", Cell(variable.description()));
     }
     out += "\n";

@@ -17,7 +17,13 @@ TEST(ServiceDocsTest, EverythingDeclaredIsThere) {
   env.set_key("API_KEY");
   env.set_required(true);
   env.set_secret(true);
+  env.set_type("String");
   env.set_value("never shown");
+  auto& mode = *definition.add_env();
+  mode.set_key("MODE");
+  mode.set_value("fast");
+  mode.add_choices("fast");
+  mode.add_choices("slow");
   auto& event = *definition.add_events();
   event.set_key("sold");
   auto& items = *event.add_data();
@@ -39,8 +45,10 @@ TEST(ServiceDocsTest, EverythingDeclaredIsThere) {
       ServiceDocs(definition),
       "# Shop\n\nSells things.\n\nService `shop`, version 1.2.0.\n\n"
       "```sh\nmesg service deploy . --start\n```\n\n"
-      "## Environment\n\n| Variable | Default | | Description |\n|---|---|---|---|\n"
-      "| `API_KEY` | secret | required |  |\n\n"
+      "## Environment\n\n| Variable | Type | Default | | Description |\n"
+      "|---|---|---|---|---|\n"
+      "| `API_KEY` | String | secret | required |  |\n"
+      "| `MODE` | `fast`, `slow` | `fast` | optional |  |\n\n"
       "## Events\n\n### sold\n\nKey: `sold`\n\n| Key | Type | | Description |\n|---|---|---|---|\n"
       "| `items` | Object list | required |  |\n"
       "| `items[].price` | Number | required | In cents \\| net |\n\n"

@@ -149,8 +149,10 @@ std::string Writer::One(const RetryPolicy& retry) {
 std::string Writer::One(const EnvDefinition& env) {
   ObjectWriter object;
   object.Text("description", env.description);
+  object.Texts("enum", env.choices);
   object.Flag("required", env.required, false);
   object.Flag("secret", env.secret, false);
+  if (env.type != EnvType::kString) object.Text("type", std::string(Name(env.type)));
   if (env.value) object.Raw("value", QuoteJson(*env.value));
   return object.Take();
 }

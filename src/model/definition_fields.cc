@@ -42,6 +42,9 @@ const std::vector<R::Field<EnvDefinition>>& R::Fields() {
       {"required", "true or false", "Deploying without a value is an error (false).",
        &R::ReadEnvRequired},
       {"secret", "true or false", "Never shown, logged or listed (false).", &R::ReadEnvSecret},
+      {"type", "String, Number, Boolean or Duration", "What its text stands for (String).",
+       &R::ReadEnvType},
+      {"enum", "list of texts", "The values it may have.", &R::ReadEnvChoices},
   };
   return fields;
 }

@@ -54,6 +54,8 @@ class DefinitionReader : public ContractReader {
   void ReadEnvValue(const Cursor& at, EnvDefinition& into);
   void ReadEnvRequired(const Cursor& at, EnvDefinition& into);
   void ReadEnvSecret(const Cursor& at, EnvDefinition& into);
+  void ReadEnvType(const Cursor& at, EnvDefinition& into);
+  void ReadEnvChoices(const Cursor& at, EnvDefinition& into);
   void ReadHealthCommand(const Cursor& at, HealthCheck& into);
   void ReadHealthInterval(const Cursor& at, HealthCheck& into);
   void ReadHealthTimeout(const Cursor& at, HealthCheck& into);

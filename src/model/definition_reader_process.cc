@@ -66,6 +66,11 @@ void DefinitionReader::ReadEnv(const Cursor& at, ServiceDefinition& into) {
               value,
               "is required and has a default, so that it can never be missing; drop one of them");
         }
+        if (env.value && !env.value->empty()) {
+          if (const auto fits = env.Check(*env.value); !fits) {
+            Report(value, "the default does not fit: " + fits.error().message);
+          }
+        }
         if (std::ranges::find(into.env_, env.key, &EnvDefinition::key) != into.env_.end()) {
           return Report(value, "is declared in configuration.env too, use one of them");
         }
@@ -85,6 +90,21 @@ void DefinitionReader::ReadEnvRequired(const Cursor& at, EnvDefinition& into) {
 
 void DefinitionReader::ReadEnvSecret(const Cursor& at, EnvDefinition& into) {
   ReadFlag(at, into.secret);
+}
+
+void DefinitionReader::ReadEnvType(const Cursor& at, EnvDefinition& into) {
+  for (const auto type :
+       {EnvType::kString, EnvType::kNumber, EnvType::kBoolean, EnvType::kDuration}) {
+    if (at.node->kind != YamlNode::Kind::kScalar || at.node->text != Name(type)) continue;
+    into.type = type;
+    return;
+  }
+  Expected(at, "String, Number, Boolean or Duration");
+}
+
+void DefinitionReader::ReadEnvChoices(const Cursor& at, EnvDefinition& into) {
+  ReadTexts(at, "[fast, slow]", into.choices);
+  if (at.node->items.empty()) Report(at, "expected at least one value");
 }
 
 void DefinitionReader::ReadRun(const Cursor& at, ServiceDefinition& into) {

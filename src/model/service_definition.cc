@@ -2,6 +2,12 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
+#include "base/clock.h"
+#include "base/encoding.h"
+#include "model/decimal.h"
+
 namespace mesg {
 
 std::string_view Name(ParameterType type) {
@@ -18,6 +24,51 @@ std::string_view Name(ParameterType type) {
       return "Any";
   }
   return "invalid";
+}
+
+std::string_view Name(EnvType type) {
+  switch (type) {
+    case EnvType::kString:
+      return "String";
+    case EnvType::kNumber:
+      return "Number";
+    case EnvType::kBoolean:
+      return "Boolean";
+    case EnvType::kDuration:
+      return "Duration";
+  }
+  return "invalid";
+}
+
+namespace {
+
+/// What is expected of a variable of this type; "" when `value` is that.
+std::string_view Expected(EnvType type, std::string_view value) {
+  switch (type) {
+    case EnvType::kString:
+      return "";
+    case EnvType::kNumber:
+      return IsNumber(value) ? "" : "a number";
+    case EnvType::kBoolean:
+      return value == "true" || value == "false" ? "" : "true or false";
+    case EnvType::kDuration:
+      return ParseDuration(value) ? "" : "a duration such as 30s or 5m";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<void> EnvDefinition::Check(std::string_view given) const {
+  std::string expected(Expected(type, given));
+  if (expected.empty() && !choices.empty() && std::ranges::find(choices, given) == choices.end()) {
+    expected = fmt::format("one of {}", fmt::join(choices, ", "));
+  }
+  if (expected.empty()) return {};
+  constexpr std::size_t kShown = 100;
+  return InvalidArgument(
+      "expected {}, got {}", expected,
+      secret ? std::string("another value") : QuoteJson(given.substr(0, kShown)));
 }
 
 std::string_view Name(Effect effect) {

@@ -75,12 +75,24 @@ struct TaskDefinition {
 };
 
 /// An environment variable of the service's process.
+/// What a variable's text stands for.
+enum class EnvType : std::uint8_t { kString, kNumber, kBoolean, kDuration };
+
+/// "String", "Number", "Boolean", "Duration".
+std::string_view Name(EnvType type);
+
 struct EnvDefinition {
   std::string key = {};
   std::string description = {};
   std::optional<std::string> value = {};  ///< The default.
   bool required = false;                  ///< Deploying without a value is an error.
   bool secret = false;                    ///< Never shown, logged or listed.
+  EnvType type = EnvType::kString;
+  std::vector<std::string> choices = {};  ///< Other values are errors; empty: none is.
+
+  /// InvalidArgument when `value`, which is not empty, is not of the type or none of the choices.
+  /// The message is what follows the variable's name; it does not repeat a secret.
+  Result<void> Check(std::string_view value) const;
   bool operator==(const EnvDefinition&) const = default;
 };
 

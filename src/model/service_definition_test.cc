@@ -206,7 +206,8 @@ health:
 env:
   API_KEY: {description: From the provider, required: true, secret: true}
   REGION: eu
-  LEVEL: {default: 3}
+  LEVEL: {default: 3, type: Number}
+  MODE: {enum: [fast, slow]}
   FREE:
 events:
   sent:
@@ -241,13 +242,15 @@ TEST(ServiceDefinitionTest, ReadsWhatThisMesgAdds) {
   EXPECT_THAT(service.Health()->command, ElementsAre("./check"));
   EXPECT_EQ(service.Health()->interval, seconds(10));
   EXPECT_EQ(service.Health()->timeout, seconds(5));
-  EXPECT_THAT(service.Env(), ElementsAre(EnvDefinition{.key = "API_KEY",
-                                                       .description = "From the provider",
-                                                       .required = true,
-                                                       .secret = true},
-                                         EnvDefinition{.key = "REGION", .value = "eu"},
-                                         EnvDefinition{.key = "LEVEL", .value = "3"},
-                                         EnvDefinition{.key = "FREE"}));
+  EXPECT_THAT(service.Env(),
+              ElementsAre(EnvDefinition{.key = "API_KEY",
+                                        .description = "From the provider",
+                                        .required = true,
+                                        .secret = true},
+                          EnvDefinition{.key = "REGION", .value = "eu"},
+                          EnvDefinition{.key = "LEVEL", .value = "3", .type = EnvType::kNumber},
+                          EnvDefinition{.key = "MODE", .choices = {"fast", "slow"}},
+                          EnvDefinition{.key = "FREE"}));
   EXPECT_FALSE(service.FindEvent("sent")->data.additional);
   EXPECT_EQ(service.FindEvent("sent")->data.parameters[0].schema,
             R"({"maxLength":254,"pattern":"@","type":"string"})");
@@ -421,6 +424,14 @@ TEST(ServiceDefinitionTest, EachMistakeHasItsMessage) {
       {"name: n\nenv: {1A: x}", "\"1A\" is no name of a variable"},
       {"name: n\nenv: {A: {value: x, default: y}}", "`value` and `default` mean the same"},
       {"name: n\nenv: {A: {value: x, required: true}}", "is required and has a default"},
+      {"name: n\nenv: {A: {type: Text}}",
+       "env.A.type: expected String, Number, Boolean or Duration, got \"Text\""},
+      {"name: n\nenv: {A: {type: Number, value: 5x}}",
+       "env.A: the default does not fit: expected a number, got \"5x\""},
+      {"name: n\nenv: {A: {type: Duration, secret: true, value: soon}}",
+       "expected a duration such as 30s or 5m, got another value"},
+      {"name: n\nenv: {A: {enum: [a, b], value: c}}", "expected one of a, b, got \"c\""},
+      {"name: n\nenv: {A: {enum: []}}", "env.A.enum: expected at least one value"},
       {"name: n\nenv: {A: {secret: maybe}}", "env.A.secret: expected true or false, got \"maybe\""},
       {"name: n\nenv: {A: x}\nconfiguration: {env: [A=y]}",
        "configuration.env[0]: \"A\" is declared before"},

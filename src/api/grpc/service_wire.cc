@@ -98,6 +98,8 @@ void ToWire(const ServiceDefinition& definition, bool canonical, v1::Definition&
     if (env.value && !env.secret) one.set_value(*env.value);
     one.set_required(env.required);
     one.set_secret(env.secret);
+    one.set_type(std::string(Name(env.type)));
+    one.mutable_choices()->Add(env.choices.begin(), env.choices.end());
   }
   for (const std::string& argument : definition.Run()) wire.add_run(argument);
   const bool tells_a_secret = std::ranges::any_of(

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "runtime/services/env_templates.h"
 
 namespace mesg::runtime {
 namespace {
@@ -101,6 +102,9 @@ Result<EnvValues> CompleteEnvironment(const ServiceDefinition& definition, const
                           ? "is required and has no value"
                           : fmt::format("is required and has no value ({})", env.description));
     }
+    // What only the start of the process knows is for the process to check.
+    if (value == complete.end() || value->second.empty() || value->second == kLater) continue;
+    if (const auto fits = env.Check(value->second); !fits) report(env.key, fits.error().message);
   }
   if (violations.empty()) return complete;
   Error error = InvalidArgument("the environment does not fit service \"{}\"", definition.Sid());

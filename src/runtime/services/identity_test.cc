@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/services/env_templates.h"
+
 namespace mesg::runtime {
 namespace {
 
@@ -19,6 +21,28 @@ std::string Complete(const ServiceDefinition& definition, const EnvValues& given
   std::string text;
   for (const auto& [key, value] : *complete) text += fmt::format("{}={} ", key, value);
   return text;
+}
+
+TEST(CompleteEnvironmentTest, ValuesAreOfTheirTypeAndNoSecretIsRepeated) {
+  const auto definition = ServiceDefinition::Parse(R"(
+name: x
+env:
+  PORT: {type: Number}
+  POLL: {type: Duration}
+  MODE: {enum: [fast, slow]}
+  KEY: {type: Number, secret: true}
+)");
+  ASSERT_TRUE(definition) << definition.error().message;
+  EXPECT_EQ(Complete(*definition, {{"PORT", "80"}, {"POLL", "5m"}, {"MODE", "slow"}}),
+            "MODE=slow POLL=5m PORT=80 ");
+  EXPECT_EQ(Complete(*definition, {{"PORT", ""}, {"KEY", std::string(kLater)}}), "KEY=*** PORT= ");
+  const std::string refused = Complete(
+      *definition, {{"PORT", "80a"}, {"POLL", "5"}, {"MODE", "medium"}, {"KEY", "s3cret"}});
+  EXPECT_EQ(refused,
+            "the environment does not fit service \"" + definition->Sid() +
+                "\"; env.PORT: expected a number, got \"80a\"; env.POLL: expected a duration such "
+                "as 30s or 5m, got \"5\"; env.MODE: expected one of fast, slow, got \"medium\"; "
+                "env.KEY: expected a number, got another value");
 }
 
 TEST(InstanceHashTest, TellsEverythingApartThatMakesAnInstance) {
