@@ -56,7 +56,7 @@ ADAPTERS = [
     Adapter(("archive", "git2"), ("src/runtime/", "libexec/")),
     Adapter(("curl/",), ("src/runtime/", "libexec/", "services/", "src/market/")),
     Adapter(("boost/",), ("src/api/http/", "src/network/", "src/app/expression/number", "services/")),
-    Adapter(("date/",), ("src/app/schedule/",)),
+    Adapter(("date/",), ("src/base/schedule/",)),
     Adapter(("prometheus/",), ("src/api/http/",)),
     Adapter(("jq.h", "jv.h"), ("libexec/",)),
 ]

@@ -10,7 +10,7 @@
 #include "app/check/loops.h"
 #include "app/check/names.h"
 #include "app/check/step_walk.h"
-#include "app/schedule/schedule.h"
+#include "base/schedule/schedule.h"
 
 namespace mesg::app {
 namespace {

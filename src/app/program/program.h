@@ -10,8 +10,8 @@
 
 #include "app/expression/value.h"
 #include "app/file/application_file.h"
-#include "app/schedule/schedule.h"
 #include "base/result.h"
+#include "base/schedule/schedule.h"
 #include "model/data_validator.h"
 
 namespace mesg::app {

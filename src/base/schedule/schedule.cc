@@ -1,4 +1,4 @@
-#include "app/schedule/schedule.h"
+#include "base/schedule/schedule.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 #include "base/encoding.h"
 
-namespace mesg::app {
+namespace mesg {
 namespace {
 
 constexpr std::int64_t kDay = 86'400;
@@ -255,4 +255,4 @@ std::optional<TimePoint> Schedule::Next(TimePoint after) const {
   return std::nullopt;
 }
 
-}  // namespace mesg::app
+}  // namespace mesg

@@ -1,10 +1,10 @@
-#include "app/schedule/schedule.h"
+#include "base/schedule/schedule.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace mesg::app {
+namespace mesg {
 namespace {
 
 // The next times after `after`, as many as asked for, in UTC.
@@ -97,4 +97,4 @@ TEST(ScheduleTest, WhatIsNoScheduleIsRefused) {
 }
 
 }  // namespace
-}  // namespace mesg::app
+}  // namespace mesg

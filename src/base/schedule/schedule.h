@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 
-namespace mesg::app {
+namespace mesg {
 
 /// Times that repeat, as cron writes them, in the clock of one place.
 ///
@@ -56,4 +56,4 @@ class Schedule {
   std::shared_ptr<const Zone> zone_;
 };
 
-}  // namespace mesg::app
+}  // namespace mesg
