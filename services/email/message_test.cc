@@ -17,7 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string Lines(std::string text) {
+std::string Lines(const std::string& text) {
   std::string lines;
   for (const char c : text) lines += c == '\n' ? "\r\n" : std::string{c};
   return lines;
