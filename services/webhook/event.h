@@ -17,6 +17,9 @@ struct Incoming {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::string remote;
+
+  /// The first of that name, in whatever case; "" when there is none.
+  std::string_view Header(std::string_view name) const;
 };
 
 /// The data of event `request`. Bytes that are not UTF-8 never reach Core as text.

@@ -10,6 +10,7 @@
 
 namespace {
 
+using mesg::services::webhook::Emission;
 using mesg::services::webhook::Server;
 
 int Die(const mesg::Error& error) {
@@ -43,16 +44,18 @@ int main() {
 
   // A sender waits for the acknowledgement: better to say soon that it should come again.
   mesg::sdk::Service service({.threads = 1, .emit_timeout = std::chrono::seconds(8)});
-  auto listening =
-      Server::Listen(*config, [&service](std::string id, std::string json, Server::Done done) {
-        std::vector<mesg::sdk::Event> events;
-        events.push_back({.key = "request", .json = std::move(json), .id = std::move(id)});
-        return service.EmitAsync(
-            std::move(events), {},
-            [done = std::move(done)](const mesg::Result<mesg::sdk::Emitted>& emitted) {
-              done(emitted ? mesg::Result<void>() : emitted.error());
-            });
-      });
+  auto listening = Server::Listen(*config, [&service](std::vector<Emission> emissions,
+                                                      Server::Done done) {
+    std::vector<mesg::sdk::Event> events;
+    for (Emission& each : emissions) {
+      events.push_back({.key = "request", .json = std::move(each.json), .id = std::move(each.id)});
+    }
+    return service.EmitAsync(
+        std::move(events), {},
+        [done = std::move(done)](const mesg::Result<mesg::sdk::Emitted>& emitted) {
+          done(emitted ? mesg::Result<void>() : emitted.error());
+        });
+  });
   if (!listening) return Die(listening.error());
   const auto server = *std::move(listening);
   std::printf("listening on %s port %u\n", config->bind.c_str(), unsigned{server->port()});

@@ -18,8 +18,12 @@ using asio::ip::tcp;
 
 class Server::Impl final : public Session::Host, public std::enable_shared_from_this<Impl> {
  public:
-  Impl(const Config& config, Server::Emit emit)
-      : config_(config), emit_(std::move(emit)), acceptor_(io_), pause_(io_) {}
+  Impl(const Config& config, Server::Emit emit, Server::Judge judge)
+      : config_(config),
+        emit_(std::move(emit)),
+        judge_(std::move(judge)),
+        acceptor_(io_),
+        pause_(io_) {}
   ~Impl() override { Stop(); }
 
   Result<void> Listen() {
@@ -64,10 +68,14 @@ class Server::Impl final : public Session::Host, public std::enable_shared_from_
 
   // Session::Host, on our thread.
   const Config& config() const override { return config_; }
-  Result<void> Emit(Session& session, const std::string& id, std::string json) override {
+  Verdict Judge(const Incoming& incoming) const override {
+    return judge_ ? judge_(incoming) : webhook::Judge(config_, incoming);
+  }
+  Result<void> Emit(Session& session, const std::string& id,
+                    std::vector<Emission> events) override {
     // The acknowledgement may come when we are gone, and then concerns nobody.
     emitting_.emplace(id, session.shared_from_this());
-    auto emitted = emit_(id, std::move(json), [weak = weak_from_this(), id](Result<void> result) {
+    auto emitted = emit_(std::move(events), [weak = weak_from_this(), id](Result<void> result) {
       if (const auto self = weak.lock()) {
         asio::post(self->io_, [impl = self.get(), id, result = std::move(result)] {
           impl->OnEmitted(id, result);
@@ -114,6 +122,7 @@ class Server::Impl final : public Session::Host, public std::enable_shared_from_
 
   const Config config_;
   const Server::Emit emit_;
+  const Server::Judge judge_;
   std::uint16_t port_ = 0;
   // Sessions refer to these, and go with io_ at the latest.
   std::size_t connections_ = 0;
@@ -125,8 +134,8 @@ class Server::Impl final : public Session::Host, public std::enable_shared_from_
   std::thread thread_;
 };
 
-Result<std::shared_ptr<Server>> Server::Listen(const Config& config, Emit emit) {
-  auto impl = std::make_shared<Impl>(config, std::move(emit));
+Result<std::shared_ptr<Server>> Server::Listen(const Config& config, Emit emit, Judge judge) {
+  auto impl = std::make_shared<Impl>(config, std::move(emit), std::move(judge));
   MESG_TRY(impl->Listen());
   return std::shared_ptr<Server>(new Server(std::move(impl)));
 }

@@ -4,10 +4,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "webhook/config.h"
 #include "webhook/event.h"
+#include "webhook/verdict.h"
 
 namespace mesg::services::webhook {
 
@@ -15,13 +17,15 @@ namespace mesg::services::webhook {
 /// that wait for a reply. One thread of its own; every function from any thread.
 class Server {
  public:
-  /// Emits event `request` with this data under this id. An error means that `done` will not be
-  /// called.
   using Done = std::function<void(Result<void>)>;
-  using Emit = std::function<Result<void>(std::string id, std::string json, Done done)>;
+  /// Emits all or none of `events`. An error means that `done` will not be called.
+  using Emit = std::function<Result<void>(std::vector<Emission> events, Done done)>;
+  /// Decides on a request; quickly, on the server's thread.
+  using Judge = std::function<Verdict(const Incoming& incoming)>;
 
-  /// Unavailable when it cannot listen there.
-  static Result<std::shared_ptr<Server>> Listen(const Config& config, Emit emit);
+  /// Unavailable when it cannot listen there. Unless given, `judge` is webhook::Judge.
+  static Result<std::shared_ptr<Server>> Listen(const Config& config, Emit emit,
+                                                Judge judge = nullptr);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -88,12 +88,6 @@ void Session::OnRequest() {
   head_ = request.method() == http::verb::head;
   keep_alive_ = request.keep_alive();
   const Config& config = host_.config();
-  if (!config.secret.empty()) {
-    const std::string signature = Text(request[config.header]);
-    if (!VerifySignature(config.algorithm, config.secret, request.body(), signature)) {
-      return Answer(401, Why("the signature in " + config.header + " is missing or wrong"));
-    }
-  }
   Incoming incoming{.id = ToBase58(RandomBytes(16)),
                     .method = Text(request.method_string()),
                     .target = Text(request.target()),
@@ -103,11 +97,14 @@ void Session::OnRequest() {
   for (const auto& field : request) {
     incoming.headers.emplace_back(Text(field.name_string()), Text(field.value()));
   }
+  Verdict verdict = host_.Judge(incoming);
+  if (verdict.answer) return Answer(*std::move(verdict.answer), nullptr);
+  accepted_ = std::move(verdict.accepted);
   stream_.expires_never();
   id_ = incoming.id;
   // Before the event is out: an application may reply before we hear that it was recorded.
   if (config.hold) host_.Hold(id_, weak_from_this());
-  const auto emitted = host_.Emit(*this, incoming.id, WriteEvent(incoming, config.hold));
+  const auto emitted = host_.Emit(*this, incoming.id, std::move(verdict.events));
   if (!emitted) OnEmitted(incoming.id, emitted);
 }
 
@@ -116,6 +113,7 @@ void Session::OnEmitted(const std::string& id, const Result<void>& result) {
   const Config& config = host_.config();
   if (!result || !config.hold) {
     host_.LetGo(std::exchange(id_, {}));
+    if (result && accepted_) return Answer(*std::move(accepted_), nullptr);
     if (result) return Answer(202, sdk::JsonObject().Add("id", id).Take());
     return Answer(503, Why("the event could not be recorded: " + result.error().message));
   }
@@ -130,13 +128,17 @@ void Session::OnEmitted(const std::string& id, const Result<void>& result) {
 
 void Session::OnReply(Reply reply, Server::Done done) {
   host_.LetGo(std::exchange(id_, {}));
+  Answer(std::move(reply), std::move(done));
+  hold_timer_.cancel();
+}
+
+void Session::Answer(Reply reply, Server::Done done) {
   Response response;
   response.result(static_cast<unsigned>(reply.status));
   for (const auto& [name, text] : reply.headers) response.insert(name, text);
   const bool bodiless = reply.status == 204 || reply.status == 304;
   if (!bodiless) response.body() = std::move(reply.body);
   Send(std::move(response), std::move(done));
-  hold_timer_.cancel();
 }
 
 void Session::Answer(unsigned status, std::string json) {

@@ -13,6 +13,7 @@
 #include "webhook/config.h"
 #include "webhook/event.h"
 #include "webhook/server.h"
+#include "webhook/verdict.h"
 
 namespace mesg::services::webhook {
 
@@ -26,7 +27,9 @@ class Session : public std::enable_shared_from_this<Session> {
     virtual ~Host() = default;
     virtual const Config& config() const = 0;
     /// Emits for `session`, which hears of it by OnEmitted; false, with why, when that is refused.
-    virtual Result<void> Emit(Session& session, const std::string& id, std::string json) = 0;
+    virtual Result<void> Emit(Session& session, const std::string& id,
+                              std::vector<Emission> events) = 0;
+    virtual Verdict Judge(const Incoming& incoming) const = 0;
     virtual void Hold(const std::string& id, std::weak_ptr<Session> session) = 0;
     virtual void LetGo(const std::string& id) = 0;
     virtual void Closed() = 0;
@@ -51,6 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnReadError(boost::beast::error_code error);
   void OnRequest();
   void Answer(unsigned status, std::string json);
+  void Answer(Reply reply, Server::Done done);
   void Send(Response response, Server::Done done);
   void CloseGently();
   void Discard();
@@ -62,6 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   std::optional<Response> response_;
   std::string remote_;
+  std::optional<Reply> accepted_;  // What the sender is told once its events are durable.
   std::string id_;  // Of the request that waits for its event or its reply; "" when none does.
   bool head_ = false;
   bool keep_alive_ = false;

@@ -101,14 +101,15 @@ class WebhookTest : public ::testing::Test {
   std::shared_ptr<Server> Listen(Config config = {}) {
     config.port = 0;
     auto server = Server::Listen(
-        config, [this](std::string id, std::string json, Server::Done done) -> Result<void> {
+        config, [this](std::vector<Emission> events, Server::Done done) -> Result<void> {
           if (refuse_) return ResourceExhausted("too much is under way");
           if (automatic_) {
             done({});
             done = nullptr;
           }
           const std::scoped_lock lock(mutex_);
-          emitted_.push_back({std::move(id), std::move(json), std::move(done)});
+          emitted_.push_back(
+              {std::move(events.at(0).id), std::move(events.at(0).json), std::move(done)});
           return {};
         });
     EXPECT_TRUE(server);
