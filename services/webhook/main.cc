@@ -51,8 +51,7 @@ int main() {
       events.push_back({.key = "request", .json = std::move(each.json), .id = std::move(each.id)});
     }
     return service.EmitAsync(
-        std::move(events), {},
-        [done = std::move(done)](const mesg::Result<mesg::sdk::Emitted>& emitted) {
+        events, {}, [done = std::move(done)](const mesg::Result<mesg::sdk::Emitted>& emitted) {
           done(emitted ? mesg::Result<void>() : emitted.error());
         });
   });
