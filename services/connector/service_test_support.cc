@@ -110,8 +110,9 @@ std::string ServiceTest::Refusal(const Texts& env) {
 }
 
 void ServiceTest::KillService() {
-  const pid_t pid = connection_->client.GetService(name_).pid();
-  ASSERT_GT(pid, 0);
+  pid_t pid = 0;
+  // After a start of Core it may have to come yet.
+  ASSERT_TRUE(Eventually([&] { return (pid = connection_->client.GetService(name_).pid()) > 0; }));
   kill(pid, SIGKILL);
   ASSERT_TRUE(Eventually([&] {
     const v1::Service service = connection_->client.GetService(name_);
