@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "http/cloud_event.h"
 #include "mesg/json.h"
 
 namespace mesg::services::http {
@@ -122,11 +123,15 @@ class Reader {
     } else if (key == "max_bytes") {
       const double bytes = MESG_TRY(Number(from, key, 0, static_cast<double>(kMostBytes)));
       request_.max_bytes = static_cast<std::size_t>(bytes);
+    } else {
+      return TakeMessage(key, from);
     }
     return {};
   }
 
-  Result<Request> Finish(std::string_view execution_id) && {
+  Result<Request> Finish(std::string_view execution_id, const webhook::StandardKeys* keys,
+                         TimePoint now) && {
+    if (!cloud_event_.empty()) MESG_TRY(FinishCloudEvent(execution_id));
     if (request_.method.empty()) request_.method = request_.has_body ? "POST" : "GET";
     if (!IsToken(request_.method)) return InvalidArgument("method: {} is none", request_.method);
     MESG_TRY(FinishUrl());
@@ -143,10 +148,65 @@ class Reader {
     if (changes && !HasHeader("idempotency-key")) {
       request_.headers.emplace_back("Idempotency-Key", std::string(execution_id));
     }
+    if (sign_) MESG_TRY(Sign(execution_id, keys, now));
     return std::move(request_);
   }
 
  private:
+  // What makes the request a message of a known form.
+  Result<void> TakeMessage(std::string_view key, value from) {
+    if (key == "sign") {
+      if (from.get_bool().get(sign_) != simdjson::SUCCESS) {
+        return InvalidArgument("sign: expected a boolean");
+      }
+    } else if (key == "cloudevent") {
+      std::string_view json;
+      if (simdjson::to_json_string(from).get(json) != simdjson::SUCCESS) {
+        return InvalidArgument("cloudevent: broken JSON");
+      }
+      cloud_event_ = Trimmed(json);
+    } else if (key == "cloudevent_mode") {
+      const std::string mode = MESG_TRY(Plain(from, key));
+      if (mode != "binary" && mode != "structured") {
+        return InvalidArgument("cloudevent_mode: expected binary or structured, got {}",
+                               QuoteJson(mode));
+      }
+      structured_ = mode == "structured";
+    }
+    return {};
+  }
+
+  Result<void> FinishCloudEvent(std::string_view execution_id) {
+    if (request_.has_body) {
+      return InvalidArgument("body: a CloudEvent has its own; use cloudevent.data");
+    }
+    if (HasHeader("content-type")) {
+      return InvalidArgument("headers.Content-Type: of a CloudEvent it is datacontenttype");
+    }
+    CloudEventMessage message = MESG_TRY(WriteCloudEvent(cloud_event_, structured_, execution_id));
+    request_.body = std::move(message.body);
+    request_.has_body = true;
+    for (auto& header : message.headers) request_.headers.push_back(std::move(header));
+    return {};
+  }
+
+  // Over what is sent, so it comes last.
+  Result<void> Sign(std::string_view execution_id, const webhook::StandardKeys* keys,
+                    TimePoint now) {
+    if (keys == nullptr) {
+      return InvalidArgument("sign: expected WEBHOOK_SECRET in the environment, it is not set");
+    }
+    for (const char* name : {"webhook-id", "webhook-timestamp", "webhook-signature"}) {
+      if (HasHeader(name)) return InvalidArgument("headers.{}: is set by sign", name);
+    }
+    const std::string id = "mesg_" + std::string(execution_id);
+    const std::string time = std::to_string(ToMicros(now) / 1'000'000);
+    request_.headers.emplace_back("webhook-id", id);
+    request_.headers.emplace_back("webhook-timestamp", time);
+    request_.headers.emplace_back("webhook-signature", keys->Sign(id, time, request_.body));
+    return {};
+  }
+
   Result<void> TakeHeaders(value from) {
     simdjson::ondemand::object object;
     if (from.get_object().get(object) != simdjson::SUCCESS) {
@@ -241,13 +301,17 @@ class Reader {
   Request request_;
   std::string url_;
   std::string query_;
+  std::string cloud_event_;  // JSON; "" is none.
+  bool structured_ = false;
+  bool sign_ = false;
   bool base64_ = false;
   bool body_is_json_ = false;
 };
 
 }  // namespace
 
-Result<Request> ReadInputs(std::string_view inputs_json, std::string_view execution_id) {
+Result<Request> ReadInputs(std::string_view inputs_json, std::string_view execution_id,
+                           const webhook::StandardKeys* keys, TimePoint now) {
   const simdjson::padded_string padded(inputs_json);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
@@ -266,7 +330,7 @@ Result<Request> ReadInputs(std::string_view inputs_json, std::string_view execut
     }
     MESG_TRY(reader.Take(key, from));
   }
-  return std::move(reader).Finish(execution_id);
+  return std::move(reader).Finish(execution_id, keys, now);
 }
 
 std::string WriteOutputs(const Response& response) {

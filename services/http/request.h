@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
+#include "webhook/signature.h"
 
 namespace mesg::services::http {
 
@@ -36,8 +38,11 @@ struct Response {
 /// input that cannot work: another scheme than http and https, a line break in a header, ...
 ///
 /// A request that changes something gets the header Idempotency-Key with `execution_id`, unless it
-/// has one, so that a server that knows it performs repeated attempts once.
-Result<Request> ReadInputs(std::string_view inputs_json, std::string_view execution_id);
+/// has one, so that a server that knows it performs repeated attempts once. A CloudEvent without an
+/// id, and a signature, name the message by `execution_id` too. `keys` sign where the inputs ask
+/// for it; nullptr when there are none.
+Result<Request> ReadInputs(std::string_view inputs_json, std::string_view execution_id,
+                           const webhook::StandardKeys* keys = nullptr, TimePoint now = {});
 
 /// The outputs of task `request`.
 std::string WriteOutputs(const Response& response);

@@ -96,5 +96,76 @@ TEST(WriteOutputsTest, TextJsonAndBytes) {
   EXPECT_THAT(WriteOutputs(response), HasSubstr(R"("body":"/w==","base64":true)"));
 }
 
+std::string Sent(const Request& request) {
+  std::string all;
+  for (const auto& [name, text] : request.headers) {
+    if (name != "Idempotency-Key") all += name + ": " + text + "\n";
+  }
+  return all + request.body;
+}
+
+TEST(CloudEventTest, GoesInHeadersOrAsAWhole) {
+  const std::string event =
+      R"("cloudevent":{"source":"/a €","type":"t","n":5,"time":null,"data":{"x":1}})";
+  const auto binary = ReadInputs(R"({"url":"http://a",)" + event + "}", "e1");
+  ASSERT_TRUE(binary) << binary.error().message;
+  EXPECT_EQ(binary->method, "POST");
+  EXPECT_EQ(Sent(*binary),
+            "ce-id: e1\nce-n: 5\nce-source: /a%20%E2%82%AC\nce-specversion: 1.0\nce-type: t\n"
+            "Content-Type: application/json\n{\"x\":1}");
+  const auto structured =
+      ReadInputs(R"({"url":"http://a","cloudevent_mode":"structured",)" + event + "}", "e1");
+  EXPECT_EQ(Sent(*structured),
+            "Content-Type: application/cloudevents+json; charset=utf-8\n"
+            R"({"data":{"x":1},"id":"e1","n":5,"source":"/a €","specversion":"1.0","type":"t"})");
+  const auto text =
+      ReadInputs(R"({"url":"http://a","cloudevent":{"id":"7","source":"s","type":"t",)"
+                 R"("datacontenttype":"text/plain","data":"hi"}})",
+                 "e1");
+  EXPECT_EQ(text->body, "hi");
+  const auto bytes = ReadInputs(
+      R"({"url":"http://a","cloudevent":{"source":"s","type":"t","data_base64":"AAE="}})", "e1");
+  EXPECT_EQ(bytes->body, std::string("\0\1", 2));
+}
+
+TEST(CloudEventTest, WhatCannotBeSentIsNamed) {
+  const auto why = [](const std::string& event, const std::string& more = "") {
+    return WhyNot(R"({"url":"http://a","cloudevent":{)" + event + "}" + more + "}");
+  };
+  EXPECT_THAT(why(R"("type":"t")"), HasSubstr("cloudevent.source: is missing"));
+  EXPECT_THAT(why(R"("type":"t","source":"s","A-b":"x")"), HasSubstr("is no attribute"));
+  EXPECT_THAT(why(R"("type":"t","source":"s","x":{})"), HasSubstr("cloudevent.x: expected text"));
+  EXPECT_THAT(why(R"("type":"t","source":"s","specversion":"0.3")"), HasSubstr("expected 1.0"));
+  EXPECT_THAT(why(R"("type":"t","source":"s","datacontenttype":"a/b\r\nX: y")"),
+              HasSubstr("cloudevent.datacontenttype"));
+  EXPECT_THAT(why(R"("type":"t","source":"s","data":1,"data_base64":"")"), HasSubstr("not both"));
+  EXPECT_THAT(why(R"("type":"t","source":"s")", R"(,"body":"x")"),
+              HasSubstr("use cloudevent.data"));
+}
+
+TEST(SignTest, SignatureIsOverWhatIsSent) {
+  const auto keys = webhook::StandardKeys::Parse("S", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+  const TimePoint now = FromMicros(1'614'265'330'000'000);
+  const auto request =
+      ReadInputs(R"({"sign":true,"url":"http://a","body":{"n":1}})", "e1", &*keys, now);
+  ASSERT_TRUE(request) << request.error().message;
+  const auto header = [&](std::string_view name) {
+    for (const auto& [key, text] : request->headers) {
+      if (key == name) return text;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(header("webhook-id"), "mesg_e1");  // The same for every attempt.
+  EXPECT_EQ(header("webhook-timestamp"), "1614265330");
+  EXPECT_FALSE(keys->Refuse("mesg_e1", "1614265330", header("webhook-signature"), R"({"n":1})", now,
+                            std::chrono::seconds(1)));
+  EXPECT_THAT(WhyNot(R"({"sign":true,"url":"http://a"})"), HasSubstr("expected WEBHOOK_SECRET"));
+  EXPECT_THAT(ReadInputs(R"({"sign":true,"url":"http://a","headers":{"Webhook-Id":"x"}})", "e1",
+                         &*keys, now)
+                  .error()
+                  .message,
+              HasSubstr("is set by sign"));
+}
+
 }  // namespace
 }  // namespace mesg::services::http

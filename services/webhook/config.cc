@@ -46,6 +46,15 @@ Result<Config> ReadConfig(const std::function<std::string(const char*)>& get) {
     return InvalidArgument("ALGORITHM: expected sha1, sha256 or sha512, got \"{}\"",
                            config.algorithm);
   }
+  std::string signature = "hmac";
+  text("SIGNATURE", signature);
+  if (signature != "hmac" && signature != "standard") {
+    return InvalidArgument("SIGNATURE: expected hmac or standard, got \"{}\"", signature);
+  }
+  if (signature == "standard") {
+    config.standard = MESG_TRY(StandardKeys::Parse("SECRET", config.secret));
+  }
+  MESG_TRY(TakeDuration("TOLERANCE", get("TOLERANCE"), config.tolerance));
   const std::string hold = get("HOLD");
   if (!hold.empty() && hold != "true" && hold != "false") {
     return InvalidArgument("HOLD: expected true or false, got \"{}\"", hold);

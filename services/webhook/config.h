@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "webhook/signature.h"
 
 namespace mesg::services::webhook {
 
@@ -17,6 +19,8 @@ struct Config {
   std::string secret = {};  ///< "" asks for no HMAC.
   std::string header = "X-Hub-Signature-256";
   std::string algorithm = "sha256";
+  std::optional<StandardKeys> standard = {};  ///< Instead of the three before.
+  Duration tolerance = std::chrono::minutes(5);
   bool hold = false;
   Duration hold_timeout = std::chrono::seconds(30);
   std::size_t max_body = 1024 * 1024;

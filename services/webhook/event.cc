@@ -1,12 +1,9 @@
 #include "webhook/event.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <map>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <simdjson.h>
 
 #include "base/encoding.h"
@@ -168,7 +165,7 @@ Result<void> Take(std::string_view key, value from, Reply& reply, bool& base64, 
 
 }  // namespace
 
-std::string WriteEvent(const Incoming& incoming, bool held) {
+std::string WriteEvent(const Incoming& incoming, bool held, std::string_view cloud_event) {
   const std::string_view target = incoming.target;
   const auto question = std::min(target.find('?'), target.size());
   std::vector<std::pair<std::string, std::string>> joined;
@@ -201,6 +198,7 @@ std::string WriteEvent(const Incoming& incoming, bool held) {
       sdk::IsJson(incoming.body)) {
     event.AddRaw("json", incoming.body);
   }
+  if (!cloud_event.empty()) event.AddRaw("cloudevent", cloud_event);
   event.Add("remote", incoming.remote).Add("held", held);
   return event.Take();
 }
@@ -236,23 +234,6 @@ Result<Reply> ReadReply(std::string_view inputs_json) {
       reply.headers, [](const auto& header) { return Lower(header.first) == "content-type"; });
   if (is_json && !typed) reply.headers.emplace_back("Content-Type", "application/json");
   return reply;
-}
-
-bool VerifySignature(std::string_view algorithm, std::string_view secret, std::string_view body,
-                     std::string_view signature) {
-  const EVP_MD* const digest = algorithm == "sha512" ? EVP_sha512()
-                               : algorithm == "sha1" ? EVP_sha1()
-                                                     : EVP_sha256();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned size = 0;
-  HMAC(digest, secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(body.data()), body.size(), bytes.data(), &size);
-  const std::string_view expected(reinterpret_cast<const char*>(bytes.data()), size);
-
-  const std::string prefix = std::string(algorithm) + "=";
-  if (signature.starts_with(prefix)) signature.remove_prefix(prefix.size());
-  return signature.size() == expected.size() * 2 ? EqualSecrets(ToHex(expected), Lower(signature))
-                                                 : EqualSecrets(sdk::ToBase64(expected), signature);
 }
 
 }  // namespace mesg::services::webhook

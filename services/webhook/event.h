@@ -22,8 +22,9 @@ struct Incoming {
   std::string_view Header(std::string_view name) const;
 };
 
-/// The data of event `request`. Bytes that are not UTF-8 never reach Core as text.
-std::string WriteEvent(const Incoming& incoming, bool held);
+/// The data of event `request`. Bytes that are not UTF-8 never reach Core as text. `cloud_event` is
+/// JSON, "" when there is none.
+std::string WriteEvent(const Incoming& incoming, bool held, std::string_view cloud_event = {});
 
 /// The inputs of task `respond`.
 struct Reply {
@@ -36,10 +37,5 @@ struct Reply {
 /// InvalidArgument names the input that cannot be sent: a status outside 200..599, a line break in
 /// a header, a header that frames the message (Content-Length and the like are the server's).
 Result<Reply> ReadReply(std::string_view inputs_json);
-
-/// Whether `signature` (hex or base64, "sha256=" in front or not) is the HMAC of `body` under
-/// `secret`. Takes the same time for every wrong signature of one length.
-bool VerifySignature(std::string_view algorithm, std::string_view secret, std::string_view body,
-                     std::string_view signature);
 
 }  // namespace mesg::services::webhook

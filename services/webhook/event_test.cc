@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "webhook/config.h"
+#include "webhook/signature.h"
 
 namespace mesg::services::webhook {
 namespace {

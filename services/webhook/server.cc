@@ -69,7 +69,7 @@ class Server::Impl final : public Session::Host, public std::enable_shared_from_
   // Session::Host, on our thread.
   const Config& config() const override { return config_; }
   Verdict Judge(const Incoming& incoming) const override {
-    return judge_ ? judge_(incoming) : webhook::Judge(config_, incoming);
+    return judge_ ? judge_(incoming) : webhook::Judge(config_, incoming, SystemClock().Now());
   }
   Result<void> Emit(Session& session, const std::string& id,
                     std::vector<Emission> events) override {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/encoding.h"
 #include "mesg/json.h"
+#include "webhook/cloud_event.h"
+#include "webhook/signature.h"
 
 namespace mesg::services::webhook {
 
@@ -25,15 +28,34 @@ Verdict Verdict::Refuse(int status, std::string_view why) {
           .accepted = {}};
 }
 
-Verdict Judge(const Config& config, const Incoming& incoming) {
-  if (!config.secret.empty()) {
+Verdict Judge(const Config& config, const Incoming& incoming, TimePoint now) {
+  std::string id = incoming.id;
+  if (config.standard) {
+    const std::string_view given = incoming.Header("webhook-id");
+    const auto refusal = config.standard->Refuse(given, incoming.Header("webhook-timestamp"),
+                                                 incoming.Header("webhook-signature"),
+                                                 incoming.body, now, config.tolerance);
+    if (refusal) return Verdict::Refuse(401, *refusal);
+    id = "webhook-" + ToHex(Sha256(given));
+  } else if (!config.secret.empty()) {
     const std::string_view signature = incoming.Header(config.header);
     if (!VerifySignature(config.algorithm, config.secret, incoming.body, signature)) {
       return Verdict::Refuse(401, "the signature in " + config.header + " is missing or wrong");
     }
   }
+  const auto cloud_event = ReadCloudEvent(incoming);
+  if (!cloud_event) return Verdict::Refuse(400, cloud_event.error().message);
+  std::string json;
+  if (*cloud_event) {
+    json = (*cloud_event)->json;
+    // What was signed names the message; what was not is named by source and id.
+    const std::string name = QuoteJson((*cloud_event)->source) + QuoteJson((*cloud_event)->id);
+    if (!config.standard) id = "cloudevent-" + ToHex(Sha256(name));
+  }
+  // A held request is answered by its own event, so repeats have theirs.
+  if (config.hold) id = incoming.id;
   return {.answer = {},
-          .events = {{.id = incoming.id, .json = WriteEvent(incoming, config.hold)}},
+          .events = {{.id = std::move(id), .json = WriteEvent(incoming, config.hold, json)}},
           .accepted = {}};
 }
 

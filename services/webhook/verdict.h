@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "webhook/config.h"
 #include "webhook/event.h"
 
@@ -25,7 +26,8 @@ struct Verdict {
   static Verdict Refuse(int status, std::string_view why);
 };
 
-/// What the service webhook makes of a request.
-Verdict Judge(const Config& config, const Incoming& incoming);
+/// What the service webhook makes of a request at `now`. The event's id is the message's when it is
+/// signed as Standard Webhooks has it, a CloudEvent's source and id, else the request's own.
+Verdict Judge(const Config& config, const Incoming& incoming, TimePoint now);
 
 }  // namespace mesg::services::webhook
