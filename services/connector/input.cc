@@ -7,6 +7,8 @@
 
 #include <simdjson.h>
 
+#include "base/encoding.h"
+
 namespace mesg::services {
 namespace {
 
@@ -96,6 +98,20 @@ const Input& Input::operator[](std::string_view key) const {
   static const Input null;
   const auto found = std::ranges::find(names, key);
   return found == names.end() ? null : items[static_cast<std::size_t>(found - names.begin())];
+}
+
+std::string Input::ToJson() const {
+  if (kind == Kind::kNull) return "null";
+  if (kind == Kind::kText) return QuoteJson(text);
+  if (kind != Kind::kList && kind != Kind::kObject) return text;
+  const bool is_object = kind == Kind::kObject;
+  std::string json(1, is_object ? '{' : '[');
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) json += ',';
+    if (is_object) json += QuoteJson(names[i]) + ":";
+    json += items[i].ToJson();
+  }
+  return json + (is_object ? '}' : ']');
 }
 
 Result<std::string> Input::Plain(std::string_view name) const {

@@ -27,6 +27,7 @@ struct Input {
   const Input& operator[](std::string_view key) const;
   bool IsNull() const { return kind == Kind::kNull; }
   bool IsTrue() const { return kind == Kind::kBoolean && text == "true"; }
+  std::string ToJson() const;
   /// Text as it is, a number or a boolean as it is written. `name` is for the error.
   Result<std::string> Plain(std::string_view name) const;
   /// A whole number; `fallback` for kNull.

@@ -29,10 +29,14 @@ void AddPayload(sdk::JsonObject& event, std::string_view bytes) {
   if (kept.size() < bytes.size()) event.Add("cut", bytes.size());
 }
 
-Result<std::string> PayloadBytes(std::string payload, bool base64) {
-  if (!base64) return payload;
-  auto bytes = sdk::FromBase64(payload);
-  if (!bytes) return InvalidArgument("payload: expected base64 with padding");
+Result<std::string> PayloadOf(const Input& payload, bool base64) {
+  const bool is_text = payload.kind == Input::Kind::kText;
+  if (!base64) {
+    if (payload.IsNull()) return std::string();
+    return is_text ? payload.text : payload.ToJson();
+  }
+  auto bytes = sdk::FromBase64(payload.text);
+  if (!is_text || !bytes) return InvalidArgument("payload: expected base64 with padding");
   return bytes;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "connector/input.h"
 #include "mesg/json.h"
 
 namespace mesg::services {
@@ -18,7 +19,8 @@ inline constexpr std::size_t kMostPayload = 2 * 1024 * 1024;
 /// only its beginning is here.
 void AddPayload(sdk::JsonObject& event, std::string_view bytes);
 
-/// The reverse, for a task: `payload` as it is, or out of base64. InvalidArgument names the input.
-Result<std::string> PayloadBytes(std::string payload, bool base64);
+/// The bytes that the input `payload` of a task stands for: text as it is, or out of base64,
+/// anything else as JSON; none when it is missing. InvalidArgument names the input.
+Result<std::string> PayloadOf(const Input& payload, bool base64);
 
 }  // namespace mesg::services

@@ -17,9 +17,19 @@ TEST(PayloadTest, TextStaysTextAndOtherBytesAreBase64) {
   EXPECT_EQ(Of("a\"ü"), R"({"payload":"a\"ü","base64":false})");
   EXPECT_EQ(Of(""), R"({"payload":"","base64":false})");
   EXPECT_EQ(Of("\xff\xfe"), R"({"payload":"//4=","base64":true})");
-  EXPECT_EQ(PayloadBytes("//4=", true).value(), "\xff\xfe");
-  EXPECT_EQ(PayloadBytes("//4=", false).value(), "//4=");
-  EXPECT_EQ(PayloadBytes("?", true).error().message, "payload: expected base64 with padding");
+}
+
+TEST(PayloadTest, AnInputIsTextOrBytesOrJson) {
+  const Input input =
+      Input::Read(R"({"text":"//4=","json":{"a":[1,true,null,"ü\n"],"b":{}}})").value();
+  EXPECT_EQ(PayloadOf(input["text"], false).value(), "//4=");
+  EXPECT_EQ(PayloadOf(input["text"], true).value(), "\xff\xfe");
+  EXPECT_EQ(PayloadOf(input["json"], false).value(), R"({"a":[1,true,null,"ü\n"],"b":{}})");
+  EXPECT_EQ(PayloadOf(input["none"], false).value(), "");
+  EXPECT_EQ(PayloadOf(input["json"], true).error().message,
+            "payload: expected base64 with padding");
+  EXPECT_EQ(PayloadOf(input["json"]["a"], true).error().message,
+            "payload: expected base64 with padding");
 }
 
 TEST(PayloadTest, WhatIsTooLongIsCutBetweenCharacters) {

@@ -34,7 +34,7 @@ std::filesystem::path Found(const std::string& program) {
   if (program.find('/') != std::string::npos) return program;
   for (std::size_t begin = 0; begin < kPath.size();) {
     const std::size_t end = std::min(kPath.find(':', begin), kPath.size());
-    const auto candidate = std::filesystem::path(kPath.substr(begin, end - begin)) / program;
+    auto candidate = std::filesystem::path(kPath.substr(begin, end - begin)) / program;
     if (std::filesystem::exists(candidate)) return candidate;
     begin = end + 1;
   }

@@ -1,12 +1,12 @@
 // The service `redis`: streams and channels become events, tasks become commands. See mesg.yml.
 #include <cstdio>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <mesg/service.h>
 
+#include "connector/health.h"
 #include "connector/upkeep.h"
 #include "redis/channels.h"
 #include "redis/config.h"
@@ -23,28 +23,6 @@ int Die(const mesg::Error& error) {
   return 1;
 }
 
-// Two connections, one health: that of the first that is not well.
-class Health {
- public:
-  explicit Health(mesg::sdk::Service& service) : service_(service) {}
-
-  Upkeep::Health Of(std::string what) {
-    return [this, what = std::move(what)](std::string problem) {
-      const std::lock_guard lock(mutex_);
-      problems_[what] = std::move(problem);
-      for (const auto& [name, found] : problems_) {
-        if (!found.empty()) return service_.ReportHealth(found);
-      }
-      service_.ReportHealth("");
-    };
-  }
-
- private:
-  mesg::sdk::Service& service_;
-  std::mutex mutex_;
-  std::map<std::string, std::string> problems_;
-};
-
 }  // namespace
 
 int main() {
@@ -59,7 +37,8 @@ int main() {
 
   redis::Streams streams(service, *config);
   redis::Channels channels(service, *config);
-  Health health(service);
+  mesg::services::Health health(
+      [&](std::string problem) { service.ReportHealth(std::move(problem)); });
   const std::string where = "Redis at " + config->address.Place();
   const Upkeep reading(
       where, [&](Upkeep::Session& session) { return streams.Run(session); }, health.Of("streams"));
