@@ -76,6 +76,11 @@ export interface TaskContext {
    */
   readonly signal: AbortSignal;
   /**
+   * Resolves after the handler is done: true when Core has recorded its answer, false when it refused it,
+   * because the execution is over, or the service stopped first.
+   */
+  readonly settled: Promise<boolean>;
+  /**
    * Emits an event together with this task's result: both are recorded in one commit, or neither is.
    * Nothing is emitted when the handler throws. For an event at once, use `service.emit`.
    */
@@ -137,8 +142,9 @@ export class TaskRun {
   answer: wire.Answer | undefined;
   /** Answers that Core did not take for a passing reason. */
   refusals = 0;
-  /** Told once whether Core took the answer. */
-  settled: ((taken: boolean) => void) | undefined;
+  /** Whether Core took the answer, once that is known. */
+  readonly settled: Promise<boolean>;
+  settle!: (taken: boolean) => void;
   private readonly events: wire.EventToEmit[] = [];
   private readonly changes: wire.KeyChange[] = [];
   private deadlineTimer: NodeJS.Timeout | undefined;
@@ -149,7 +155,9 @@ export class TaskRun {
     public delivery: wire.Delivery,
     /** The stream it came on. */
     public epoch: number,
-  ) {}
+  ) {
+    this.settled = new Promise((resolve) => (this.settle = resolve));
+  }
 
   /** Runs the handler and turns what it does into an answer. Never rejects. */
   async perform(handler: TaskHandler): Promise<void> {
@@ -229,6 +237,7 @@ export class TaskRun {
         traceparent: delivery.traceparent,
       },
       signal: this.abort.signal,
+      settled: this.settled,
       emit: (key, data, options = {}) => {
         this.events.push(toWireEvent(connection, key, data, { traceparent: delivery.traceparent, ...options }));
       },

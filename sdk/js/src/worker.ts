@@ -82,10 +82,8 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
     const run = new TaskRun(this.connection, delivery, this.epoch);
     this.byExecution.set(executionId, run);
     this.byDelivery.set(deliveryId, run);
-    return new Promise((resolve) => {
-      run.settled = resolve;
-      void this.perform(run, handler);
-    });
+    void this.perform(run, handler);
+    return run.settled;
   }
 
   /** Takes nothing more and resolves when everything held is answered. */
@@ -105,7 +103,7 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
   close(reason: string): void {
     for (const run of this.byExecution.values()) {
       run.cancel(reason);
-      run.settled?.(false);
+      run.settle(false);
     }
     this.stream.close();
     this.byExecution.clear();
@@ -242,7 +240,7 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
     const run = this.byDelivery.get(deliveryId);
     if (!run?.answer) return;
     if (!error || !run.answer.success) {
-      run.settled?.(!error);
+      run.settle(!error);
       return this.forget(run);
     }
     const refusal = fromCallError(error);
@@ -259,7 +257,7 @@ export class Worker implements StreamOwner<wire.CoreMessage> {
         'info',
         `the result of execution ${run.delivery.executionId} was not taken: ${refusal.message}`,
       );
-      run.settled?.(false);
+      run.settle(false);
       this.forget(run);
     }
   }

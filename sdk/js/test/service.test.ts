@@ -52,6 +52,7 @@ test('a task gets its inputs and answers with its output', async () => {
   assert.deepEqual(context.tags, ['vip']);
   assert.equal(context.deadline, undefined);
   assert.equal(context.traceparent, 'trace');
+  assert.equal(await context.settled, true);
   assert.deepEqual(core.hellos[0].tasks, ['greet']);
   assert.equal(core.hellos[0].credits, 64);
 });
