@@ -110,9 +110,9 @@ TEST_F(ScriptTest, KillsOfServiceAndCoreLoseNoScript) {
 TEST_F(ScriptTest, WrongConfigurationIsSaid) {
   StartCore();
   const auto deployed =
-      Core().Run({"service", "deploy", MESG_SERVICE_SOURCE, "--env", "TIMEOUT=soon", "--start"});
+      Core().Run({"service", "deploy", MESG_SERVICE_SOURCE, "--env", "MAX_TIMEOUT=2m", "--start"});
   EXPECT_TRUE(mesg::testing::Eventually([&] {
-    return Log().find(R"(script: TIMEOUT: expected a duration like 500ms or 10s, got "soon")") !=
+    return Log().find("script: MAX_TIMEOUT: expected at most 50000ms, got 2m") !=
            std::string::npos;
   })) << deployed.errors
       << Log();
