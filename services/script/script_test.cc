@@ -112,8 +112,7 @@ TEST_F(ScriptTest, WrongConfigurationIsSaid) {
   const auto deployed =
       Core().Run({"service", "deploy", MESG_SERVICE_SOURCE, "--env", "MAX_TIMEOUT=2m", "--start"});
   EXPECT_TRUE(mesg::testing::Eventually([&] {
-    return Log().find("script: MAX_TIMEOUT: expected at most 50000ms, got 2m") !=
-           std::string::npos;
+    return Log().find("script: MAX_TIMEOUT: expected at most 50000ms, got 2m") != std::string::npos;
   })) << deployed.errors
       << Log();
 }
