@@ -25,7 +25,8 @@ Environment::Environment()
 
 std::string Environment::Text(const char* name, std::string fallback) const {
   std::string found = get_(name);
-  return found.empty() ? fallback : found;
+  if (found.empty()) found = std::move(fallback);
+  return found;
 }
 
 Result<std::string> Environment::Required(const char* name) const {

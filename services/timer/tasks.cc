@@ -114,7 +114,7 @@ Result<sdk::Outputs> Tasks::Set(const sdk::Task& task, Result<Alarm> alarm) {
   if (pending_.Count() >= most_) {
     return ResourceExhausted("{} timers wait already, which is MAX_PENDING", most_);
   }
-  const std::string id = task.execution_id();
+  const std::string& id = task.execution_id();
   const std::string key = std::string(kPrefix) + id;
   const auto put = service_.Put(key, WriteAlarm(*alarm), 0);
   if (put) {

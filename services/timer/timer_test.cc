@@ -16,7 +16,6 @@ namespace {
 
 using mesg::testing::Eventually;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 std::string Text(const std::string& json, std::string_view key) {
