@@ -282,8 +282,9 @@ TEST_F(ServicesServiceTest, AProblemIsShownWithoutTheSecretsInIt) {
   const Deployed deployed = Deploy({request});
   ASSERT_TRUE(deployed.status.ok()) << deployed.status.error_message();
   std::promise<broker::WorkerId> connected;
-  broker_->ConnectWorker({deployed.service.instance_hash(), "w", {}, 1}, std::make_shared<Idle>(),
-                         [&](Result<broker::WorkerId> id) { connected.set_value(id.value_or(0)); });
+  broker_->ConnectWorker(
+      {deployed.service.instance_hash(), "w", {}, 1}, std::make_shared<Idle>(),
+      [&](const Result<broker::WorkerId>& id) { connected.set_value(id.value_or(0)); });
   broker_->ReportHealth(connected.get_future().get(), "redis://:s3cret@localhost is away");
   EXPECT_EQ(GetService().problem(), "*** is away");
 }
