@@ -202,8 +202,11 @@ class FeedTest : public ServiceTest {
     } else if (const auto found = pages_.find(path == "/private" ? "/feed" : path);
                found != pages_.end()) {
       const std::string tag = fmt::format("\"{}\"", std::hash<std::string>()(found->second));
-      response.set("ETag", tag);
-      if (request["If-None-Match"] == tag) {
+      if (modified_.empty()) response.set("ETag", tag);
+      if (!modified_.empty()) response.set("Last-Modified", modified_);
+      if (!date_.empty()) response.set("Date", date_);
+      const bool is_dated = !modified_.empty() && request["If-Modified-Since"] == modified_;
+      if (is_dated || request["If-None-Match"] == tag) {
         response.result(304);
         ++unchanged_;
       } else {
@@ -236,6 +239,8 @@ class FeedTest : public ServiceTest {
 
   std::mutex mutex_;
   std::map<std::string, std::string> pages_;
+  std::string modified_;  ///< What is answered instead of an ETag.
+  std::string date_;
   std::atomic<int> unchanged_ = 0;
   Server server_;
 };
@@ -263,6 +268,23 @@ TEST_F(FeedTest, NewItemsComeOnceAndInOrderWhileEverythingIsKilled) {
   std::vector<std::string> expected;
   for (int i = 11; i <= 120; ++i) expected.push_back(std::to_string(i));
   EXPECT_EQ(Ids(), expected);
+}
+
+TEST_F(FeedTest, ChangeWithinTheSecondOfAnAnswerIsSeen) {
+  modified_ = "Tue, 24 Nov 2026 05:06:01 GMT";
+  date_ = "Tue, 24 Nov 2026 05:06:01 GMT";
+  ServeItems(1);
+  ASSERT_NO_FATAL_FAILURE(
+      StartService({{"FEEDS", server_.Url("/feed")}, {"POLL", "10ms"}, {"START", "oldest"}}));
+  AwaitEvents(1);
+  ServeItems(2);
+  AwaitEvents(2);
+  EXPECT_EQ(unchanged_, 0);
+  {
+    const std::scoped_lock lock(mutex_);
+    date_ = "Tue, 24 Nov 2026 05:06:02 GMT";
+  }
+  EXPECT_TRUE(Eventually([&] { return unchanged_ > 0; })) << Log() << Health();
 }
 
 TEST_F(FeedTest, DocumentThatChangesIsTold) {

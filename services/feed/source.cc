@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include <curl/curl.h>
+
 #include "connector/address.h"
 #include "mesg/json.h"
 
@@ -40,6 +42,15 @@ std::string HeaderOf(const http::Response& response, std::string_view name) {
     if (key == name) return text;
   }
   return {};
+}
+
+/// Its Last-Modified, when no later page can have the same: it counts seconds, so what was changed
+/// in the second it was answered in may change again in it (RFC 9110, 8.8.2.2). "" otherwise.
+std::string StrongModified(const http::Response& response) {
+  const std::string modified = HeaderOf(response, "last-modified");
+  const std::time_t changed = curl_getdate(modified.c_str(), nullptr);
+  const std::time_t answered = curl_getdate(HeaderOf(response, "date").c_str(), nullptr);
+  return changed >= 0 && answered > changed ? modified : "";
 }
 
 Result<std::vector<Source>> ReadSources(const Environment& environment, const char* variable) {
@@ -140,7 +151,7 @@ Result<Fetcher::Page> Fetcher::Get(const Source& source, const std::string& etag
   }
   return Page{.body = std::move(response->body),
               .etag = HeaderOf(*response, "etag"),
-              .modified = HeaderOf(*response, "last-modified")};
+              .modified = StrongModified(*response)};
 }
 
 }  // namespace mesg::services::feed

@@ -42,7 +42,7 @@ class Fetcher {
     bool unchanged = false;  ///< The server says that it is as it was.
     std::string body;
     std::string etag;
-    std::string modified;  ///< Last-Modified.
+    std::string modified;  ///< Last-Modified; "" when a later page could have the same.
   };
   Fetcher(http::Client& client, std::map<std::string, std::string> auth)
       : client_(client), auth_(std::move(auth)) {}
