@@ -161,6 +161,9 @@ TEST_F(AppCommandsTest, DeployBringsInTheServicesAndThenTheApplication) {
   EXPECT_EQ(heard.deployments[1].template_inputs().at("limit"), "500");
   EXPECT_EQ(heard.deployments[1].template_env().at("URL"), "https://node");
   EXPECT_EQ(std::ranges::count(heard.calls, "Start"), 2) << "what was deployed is started";
+  EXPECT_LT(std::ranges::find(heard.calls, "DeployApplication"),
+            std::ranges::find(heard.calls, "Start"))
+      << "it hears what they emit from the first on";
   const v1::DeployApplicationRequest& request = heard.applications.at(0);
   EXPECT_EQ(request.file().content(), "name: alerts\n");
   EXPECT_EQ(request.inputs().at("limit"), "500");
@@ -273,11 +276,14 @@ TEST_F(AppCommandsTest, AServiceThatDoesNotRunEndsTheDeployment) {
   core_.script.services["mail"].set_state(v1::Service::FAILED_TO_RUN);
   core_.script.services["mail"].set_state_reason("no such program");
   EXPECT_EQ(Mesg({"app", "deploy", File()}), 1);
-  EXPECT_EQ(err_, "mesg: mail does not run: no such program (see `mesg service logs mail`)\n");
+  EXPECT_EQ(err_,
+            "mesg: the application is deployed, but not all of it runs: mail does not run: no such "
+            "program (see `mesg service logs mail`)\n");
+  EXPECT_EQ(core_.heard().applications.size(), 1U);
   core_.Refuse("Deploy", InvalidArgument("KEY: is not declared"));
   EXPECT_EQ(Mesg({"app", "deploy", File()}), 1);
   EXPECT_EQ(err_, "mesg: service mail: KEY: is not declared\n");
-  EXPECT_TRUE(core_.heard().applications.empty());
+  EXPECT_EQ(core_.heard().applications.size(), 1U);
 }
 
 TEST_F(AppCommandsTest, DiffAndDryRunOnlySayWhatWouldChange) {

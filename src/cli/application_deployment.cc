@@ -64,12 +64,6 @@ Result<Service> DeployOne(const CheckedApplication& application, const Applicati
   if (!service) {
     return Annotate(std::move(service).error(), fmt::format("service {}", use.alias()));
   }
-  const bool to_start = service->managed() && service->state() == Service::STOPPED;
-  if (to_start) {
-    const Progress progress(context.terminal(), "Starting " + service->name());
-    service = context.client().StartService(service->name());
-    if (!service) return service;
-  }
   MESG_TRY(CheckRuns(*service));
   return service;
 }
@@ -126,7 +120,11 @@ Result<void> DeployServices(const CheckedApplication& application, const Applica
         as_it_is ? *as_it_is : MESG_TRY(DeployOne(application, values, use, context));
     services.names[use.alias()] = service.name();
     if (!known.contains(service.name())) services.made.insert(service.name());
-    TellIdle(use, service, context);
+    if (!as_it_is && service.managed() && service.state() == Service::STOPPED) {
+      services.to_start.insert(service.name());
+    } else {
+      TellIdle(use, service, context);
+    }
   }
   return {};
 }
@@ -172,6 +170,19 @@ Result<v1::DeployApplicationResponse> DeployApplication(const CheckedApplication
   request.set_dry_run(dry_run);
   if (dry_run) *request.mutable_definitions() = application.request.definitions();
   return context.client().DeployApplication(request);
+}
+
+Result<void> StartServices(const ApplicationServices& services, Context& context) {
+  for (const std::string& name : services.to_start) {
+    const Progress progress(context.terminal(), "Starting " + name);
+    const auto service = context.client().StartService(name);
+    Result<void> runs = service ? CheckRuns(*service) : service.error();
+    if (!runs) {
+      return Annotate(std::move(runs).error(),
+                      "the application is deployed, but not all of it runs");
+    }
+  }
+  return {};
 }
 
 void PrintDeployment(const v1::DeployApplicationResponse& response, Context& context) {

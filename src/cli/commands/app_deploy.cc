@@ -51,6 +51,7 @@ Result<int> RunDeploy(const Arguments& arguments, Context& context) {
   MESG_TRY(DeployServices(wanted.application, wanted.values, context, services));
   const v1::DeployApplicationResponse response =
       MESG_TRY(DeployApplication(wanted.application, wanted.values, services, false, context));
+  MESG_TRY(StartServices(services, context));
   const v1::Application& application = response.application();
   if (context.json()) {
     context.terminal().Print(ToJsonObject({{"name", QuoteJson(application.name())},
@@ -84,9 +85,10 @@ Command AppDeployCommand() {
       .path = "app deploy",
       .summary = "Bring an application in, or a new version of it, with its services",
       .details =
-          "Folders, archives and URLs it uses are deployed and started first, and so are "
-          "services it gives an\nenvironment, as APPLICATION-ALIAS. A new version takes new "
-          "triggers; runs stay on theirs. --json prints\none line with name, hash and services.",
+          "Folders, archives and URLs it uses are deployed with it, and so are services it gives "
+          "an environment,\nas APPLICATION-ALIAS; they are started last, so that it misses none of "
+          "their events. A new version takes\nnew triggers; runs stay on theirs. --json prints one "
+          "line with name, hash and services.",
       .example =
           "mesg app deploy app.yml --set limit=500\n"
           "mesg app deploy app.yml --env RPC_URL --dry-run",

@@ -48,6 +48,7 @@ Result<void> DeployAll(const WantedApplication& wanted, Live& live, Context& con
   const v1::DeployApplicationResponse response =
       MESG_TRY(DeployApplication(wanted.application, wanted.values, live.services, false, context));
   live.deployed = true;
+  MESG_TRY(StartServices(live.services, context));
   if (context.json()) {
     context.Print(response);
     return {};
