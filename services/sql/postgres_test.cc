@@ -144,6 +144,26 @@ TEST_F(PostgresTest, SecondAttemptFindsTheResultOfTheFirst) {
   EXPECT_EQ(Sql("SELECT count(*) AS n FROM mesg_executions"), R"([{"n":1}])");
 }
 
+TEST_F(PostgresTest, TableThatAnotherSessionMakesMeanwhileIsUsed) {
+  Sql("CREATE TABLE t (id int)");
+  StartService({{"URL", server_->Url()}});
+  const auto database = *Open(server_->Url());
+  const auto other = *database->Connect();
+  const auto interrupt = std::make_shared<Interrupt>(SystemClock().Now() + std::chrono::minutes(1));
+  ASSERT_TRUE(other->Begin({}, interrupt));
+  ASSERT_TRUE(other->Run(
+      {"CREATE TABLE mesg_executions (id text PRIMARY KEY, result text, at bigint NOT NULL)"}, {}));
+  std::string answer;
+  std::jthread task([&] { answer = Do("execute", Inputs("INSERT INTO t VALUES (1)")); });
+  ASSERT_TRUE(Eventually([&] {
+    return Sql("SELECT count(*) AS n FROM pg_stat_activity WHERE query LIKE 'CREATE TABLE IF NOT%' "
+               "AND wait_event_type = 'Lock'") == R"([{"n":1}])";
+  }));
+  ASSERT_TRUE(other->Commit());
+  task.join();
+  EXPECT_THAT(answer, HasSubstr(R"("rows_affected":1)"));
+}
+
 // Writers whose transactions end in another order than their ids, and everything killed meanwhile:
 // each row is told once.
 TEST_F(PostgresTest, RowsSurviveKillsOfEverything) {

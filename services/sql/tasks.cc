@@ -181,24 +181,27 @@ Result<std::string> Tasks::Perform(Connection& connection, const Work& work) con
   return answer(false);
 }
 
-Result<void> Tasks::MakeTable(const std::shared_ptr<Interrupt>& interrupt) {
-  if (has_table_) return {};
-  // Who may not create tables may still use one that is there.
+Result<bool> Tasks::HasTable(const std::shared_ptr<Interrupt>& interrupt) {
   auto connection = MESG_TRY(Begin({.read_only = true}, interrupt));
   const auto there = connection->Run({"SELECT id, result, at FROM mesg_executions LIMIT 0"}, {});
   GiveBack(std::move(connection));
-  if (!there) {
-    if (!sdk::IsPermanent(there.error())) return there.error();
-    connection = MESG_TRY(Begin({}, interrupt));
+  if (!there && !sdk::IsPermanent(there.error())) return there.error();
+  return there.has_value();
+}
+
+Result<void> Tasks::MakeTable(const std::shared_ptr<Interrupt>& interrupt) {
+  if (has_table_) return {};
+  // Who may not create tables may still use one that is there.
+  if (!MESG_TRY(HasTable(interrupt))) {
+    auto connection = MESG_TRY(Begin({}, interrupt));
     auto made = connection->Run({"CREATE TABLE IF NOT EXISTS mesg_executions (id text PRIMARY KEY, "
                                  "result text, at bigint NOT NULL)"},
                                 {});
     const Result<void> done = made ? connection->Commit() : Result<void>(made.error());
     GiveBack(std::move(connection));
-    if (!done && done.error().message.find("23505") != std::string::npos) {
-      return Aborted("mesg_executions is being made by another task");
-    }
-    if (!done) {
+    // PostgreSQL refuses what another session makes meanwhile, in one of several ways, once that
+    // is committed.
+    if (!done && !MESG_TRY(HasTable(interrupt))) {
       return Named(done.error(),
                    "cannot make the table mesg_executions (id text PRIMARY KEY, "
                    "result text, at bigint NOT NULL), make it or set "

@@ -39,6 +39,7 @@ class Tasks {
                                             const std::shared_ptr<Interrupt>& interrupt);
   void GiveBack(std::unique_ptr<Connection> connection);
   Result<std::string> Perform(Connection& connection, const Work& work) const;
+  Result<bool> HasTable(const std::shared_ptr<Interrupt>& interrupt);
   Result<void> MakeTable(const std::shared_ptr<Interrupt>& interrupt);
   void Prune(Connection& connection);
 
